@@ -1,0 +1,114 @@
+# The same targets everywhere. PYTHON chooses the interpreter; the C targets need none.
+PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: help build tiny test ctest san san-c san-python tsan neon bench check lint clean
+
+help:
+	@echo "build   compile the extension in place"
+	@echo "tiny    build, then the tests that take under 5 seconds"
+	@echo "test    build, then the whole Python suite"
+	@echo "ctest   the C tests, VARIANT = plain, san, tsan or neon"
+	@echo "san     C tests and Python suite under the address and undefined-behaviour sanitizers"
+	@echo "tsan    C tests under the thread sanitizer"
+	@echo "neon    C tests cross-compiled for aarch64, under qemu-user"
+	@echo "bench   every benchmark; writes benchmarks/results/"
+	@echo "lint    ruff"
+	@echo "check   lint, tests, sanitizers: what must pass before a commit is shared"
+
+build:
+	$(PYTHON) setup.py --quiet build_ext --inplace
+
+tiny: build
+	$(PYTHON) -m pytest -q tests/test_tiny.py
+
+test: build
+	$(PYTHON) -m pytest
+
+bench: build
+	$(PYTHON) benchmarks/run.py
+
+lint:
+	$(PYTHON) -m ruff check .
+
+check: lint test san tsan
+
+clean:
+	rm -rf build fastfit/_core*.so
+
+# ---- C tests: every tests/c/*.c is a program of its own, linked with all of csrc ----
+
+VARIANT ?= plain
+CC_plain := $(CC)
+CC_san := $(CC)
+CC_tsan := $(CC)
+CC_neon := aarch64-linux-gnu-gcc
+FLAGS_plain := -O2
+FLAGS_san := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FLAGS_tsan := -O1 -fno-omit-frame-pointer -fsanitize=thread
+FLAGS_neon := -O2 -static
+RUN_plain :=
+RUN_san := env ASAN_OPTIONS=detect_leaks=1
+# The thread sanitizer of older compilers cannot map its shadow at randomised addresses.
+RUN_tsan := env TSAN_OPTIONS=halt_on_error=1 setarch -R
+RUN_neon := qemu-aarch64
+
+CC_USED := $(CC_$(VARIANT))
+C_FLAGS := -std=gnu11 -g $(FLAGS_$(VARIANT)) -ffp-contract=off -fvisibility=hidden -pthread -Wall -Wextra -Werror \
+           -Icsrc/include -Icsrc -Itests/c -MMD -MP
+OUT := build/ctest-$(VARIANT)
+
+MACHINE := $(if $(filter neon,$(VARIANT)),aarch64,$(subst arm64,aarch64,$(shell uname -m)))
+ISAS_x86_64 := avx2 avx512
+ISAS_aarch64 := neon
+FLAGS_isa_avx2 := -mavx2 -mfma -mf16c
+FLAGS_isa_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mf16c -mprefer-vector-width=512
+ISA_SOURCES := $(foreach isa,$(ISAS_$(MACHINE)),csrc/kernels/isa_$(isa).c)
+
+C_SOURCES := $(filter-out csrc/kernels/isa_avx2.c csrc/kernels/isa_avx512.c csrc/kernels/isa_neon.c, \
+               $(wildcard csrc/*/*.c)) $(ISA_SOURCES)
+C_OBJECTS := $(C_SOURCES:%.c=$(OUT)/%.o)
+C_TESTS := $(patsubst tests/c/%.c,$(OUT)/%,$(wildcard tests/c/*.c))
+
+ctest: $(C_TESTS)
+	@test -n "$(C_TESTS)" || { echo "tests/c has no tests"; exit 1; }
+	@set -e; for test in $(C_TESTS); do echo "== $(VARIANT) $${test##*/}"; $(RUN_$(VARIANT)) ./$$test; done
+	@echo "$(words $(C_TESTS)) passed, 0 failed"
+
+# Kept: the objects are inputs of every test program.
+.SECONDARY: $(C_OBJECTS)
+
+$(OUT)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC_USED) $(C_FLAGS) $(FLAGS_$(notdir $*)) -c $< -o $@
+
+$(OUT)/%: tests/c/%.c $(C_OBJECTS) Makefile
+	@mkdir -p $(@D)
+	$(CC_USED) $(C_FLAGS) $< $(C_OBJECTS) -o $@ -lm
+
+-include $(C_OBJECTS:.o=.d) $(C_TESTS:=.d)
+
+tsan:
+	$(MAKE) -j$(JOBS) ctest VARIANT=tsan
+
+neon:
+	$(MAKE) -j$(JOBS) ctest VARIANT=neon
+
+# ---- sanitizers over the Python suite: a build of its own beside the ordinary one ----
+
+SAN_BASE := build/san
+SAN_TESTS ?= tests
+# The oracle libraries are not instrumented, and slow enough without.
+SAN_SELECT ?= not slow
+
+san: san-c san-python
+
+san-c:
+	$(MAKE) -j$(JOBS) ctest VARIANT=san
+
+san-python:
+	FASTFIT_SANITIZE=address,undefined $(PYTHON) setup.py --quiet build --build-base $(SAN_BASE) --build-lib $(SAN_BASE)/lib
+	PYTHONPATH=$(SAN_BASE)/lib \
+	ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
+	$(PYTHON) -P -m pytest -q -p no:cacheprovider -m "$(SAN_SELECT)" $(SAN_TESTS)

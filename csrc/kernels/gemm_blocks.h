@@ -1,0 +1,28 @@
+/* How the GEMM kernels cut large problems, and hence what scratch they need. Counts
+ * of rows, weight rows (k) and units; all multiples of 64. Set for 48 KB of L1 and
+ * 1 to 2 MB of L2; a smaller cache costs a few percent. */
+#ifndef FF_GEMM_BLOCKS_H
+#define FF_GEMM_BLOCKS_H
+#include <stddef.h>
+
+enum {
+    FF_FWD_ROWS = 256, /* packed rows: ROWS x DEPTH floats stay in L2 */
+    FF_FWD_DEPTH = 512,
+    FF_FWD_PACK_ROWS = 32, /* packing pays from so many rows */
+    FF_FWD_PACK_UNITS = 128, /* and so many units of the tile */
+
+    FF_DX_ROWS = 256,
+    FF_DX_COLS = 512,
+    FF_DX_DEPTH = 512, /* units summed before the sums are put aside */
+
+    FF_DW_ROWS = 256,
+    FF_DW_DEPTH = 512, /* weight rows */
+    FF_DW_UNITS = 512,
+    FF_DW_PACK_ROWS = 96 /* packing pays from so many rows */
+};
+
+static inline size_t ff_min(const size_t a, const size_t b) { return a < b ? a : b; }
+
+static inline size_t ff_round_up(const size_t n, const size_t to) { return (n + to - 1) / to * to; }
+
+#endif

@@ -1,0 +1,3 @@
+#define FF_ISA avx2
+#include "simd/avx2.h"
+#include "bodies.inc"

@@ -1,0 +1,3 @@
+#define FF_ISA generic
+#include "simd/generic.h"
+#include "bodies.inc"

@@ -1,0 +1,3 @@
+#define FF_ISA neon
+#include "simd/neon.h"
+#include "bodies.inc"

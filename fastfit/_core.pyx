@@ -1,0 +1,515 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The binding: converts, checks, drops the GIL, turns statuses into exceptions.
+
+The only module that knows C. No loop over elements and no arithmetic on data lives here.
+"""
+import numpy as np
+
+cimport cython
+cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from libc.string cimport memcpy, memset
+
+cnp.import_array()
+
+# Source element types in the order of ff_dtype.
+DTYPES = ("float32", "float64", "float16", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
+          "bool")
+
+# Layouts of the C structures, for descriptions built in Python.
+INSTR = np.dtype([("op", "u4"), ("count", "u4"), ("p", "u4", (8, 2)), ("d", "u8", 8), ("f", "f4", 8),
+                  ("row_mul", "u8"), ("row_fix", "u8")], align=True)
+GROUP = np.dtype([("begin", "u4"), ("end", "u4"), ("row_block", "u8"), ("unit_block", "u8"), ("units", "u8"),
+                  ("k_block", "u8"), ("ks", "u8"), ("cost", "f8"), ("cost_fix", "f8")], align=True)
+SLOT = np.dtype([("power", "u4"), ("offset", "u8"), ("bytes", "u8")], align=True)
+COLUMN = np.dtype([("row_bytes", "u8"), ("dtype", "u4")], align=True)
+VARIANT = np.dtype([("op", "u4"), ("h", "f8", 8)], align=True)
+VAR = np.dtype([("data", "u8"), ("bytes", "u8")], align=True)
+assert INSTR.itemsize == sizeof(ff_instr) and GROUP.itemsize == sizeof(ff_group)
+assert SLOT.itemsize == sizeof(ff_slot) and COLUMN.itemsize == sizeof(ff_column)
+assert VARIANT.itemsize == sizeof(ff_opt_variant) and VAR.itemsize == sizeof(ff_var)
+
+OPERAND_SLOT, OPERAND_VAR, OPERAND_SOURCE, OPERAND_SINK = FF_SLOT, FF_VAR, FF_SOURCE, FF_SINK
+
+
+class FastfitError(RuntimeError):
+    """A failure inside the native core that no argument explains."""
+
+
+class LabelError(ValueError):
+    """A label outside [0, classes); `position` is its place in the order of use."""
+
+    def __init__(self, message, position, steps):
+        super().__init__(message)
+        self.position = position
+        self.steps = steps
+
+
+cdef int check(ff_status status, ff_error *err) except -1:
+    if status == FF_OK:
+        return 0
+    cdef str text = err.text.decode("utf-8", "replace")
+    if status == FF_ENOMEM:
+        raise MemoryError(text)
+    if status == FF_EARG or status == FF_ESHAPE:
+        raise ValueError(text)
+    if status == FF_EBUSY:
+        raise RuntimeError(text)
+    raise FastfitError(f"{ff_status_text(status).decode()}: {text}")
+
+
+def op_table():
+    """Every native instruction.
+
+    Returns
+    -------
+    dict
+        Name to a dict of id, operands, doc, shape, flags, kind and slots.
+    """
+    cdef size_t i
+    cdef const ff_op_info *info
+    table = {}
+    for i in range(1, ff_op_count()):
+        info = ff_op_get(i)
+        table[info.name.decode()] = {
+            "id": i, "operands": info.operands.decode(), "doc": info.doc.decode(),
+            "shape": ("rows", "grid", "weight", "whole")[info.shape], "inplace": bool(info.flags & FF_INPLACE),
+            "borrow": bool(info.flags & FF_BORROW), "kind": chr(info.kind), "slots": info.slots}
+    return table
+
+
+def isa_names():
+    """ISAs this build knows, worst first, each with whether this CPU has it."""
+    cdef const char *const *names = ff_isa_names()
+    cdef size_t i = 0
+    out = {}
+    while names[i] != NULL:
+        out[names[i].decode()] = bool(ff_isa_present(names[i]))
+        i += 1
+    return out
+
+
+cdef class Engine:
+    """Kernels of one ISA and the helper threads.
+
+    Parameters
+    ----------
+    isa : str, optional
+        "generic", "avx2", "avx512" or "neon"; the best that the CPU has by default.
+    threads : int, default=0
+        Threads with the calling one; 0 for one per usable core.
+    """
+
+    cdef ff_engine *ptr
+
+    def __cinit__(self, isa=None, size_t threads=0):
+        cdef ff_error err
+        cdef bytes name = b"" if isa is None else isa.encode()
+        cdef const char *c_name = NULL if isa is None else <const char *>name
+        check(ff_engine_new(c_name, threads, &self.ptr, &err), &err)
+
+    def __dealloc__(self):
+        ff_engine_free(self.ptr)
+
+    @property
+    def isa(self):
+        return ff_engine_isa(self.ptr).decode()
+
+    @property
+    def threads(self):
+        return ff_engine_threads(self.ptr)
+
+    @property
+    def panel(self):
+        return ff_engine_panel(self.ptr)
+
+    @property
+    def lanes(self):
+        return ff_engine_lanes(self.ptr)
+
+    def measure_fma(self, double seconds=0.2):
+        """FLOP/s of one thread doing nothing but vector FMAs."""
+        cdef double rate
+        with nogil:
+            rate = ff_measure_fma(self.ptr, seconds)
+        return rate
+
+    def measure_read(self, size_t size, double seconds=0.2):
+        """Bytes/s of one thread reading a buffer of `size` bytes again and again."""
+        cdef double rate
+        with nogil:
+            rate = ff_measure_read(size, self.ptr, seconds)
+        return rate
+
+
+@cython.final
+cdef class Storage:
+    """64-byte aligned memory of one variable, for life.
+
+    Parameters
+    ----------
+    engine : Engine
+        Whose panel width packing uses.
+    shape : tuple of int
+    dtype : str
+    packed : bool, default=False
+        Keep a float32 matrix in the kernels' panel layout.
+    """
+
+    cdef void *ptr
+    cdef readonly size_t nbytes
+    cdef readonly tuple shape
+    cdef readonly object dtype
+    cdef readonly bint packed
+    cdef readonly Engine engine
+
+    def __cinit__(self, Engine engine not None, shape, dtype="float32", bint packed=False):
+        self.engine = engine
+        self.shape = tuple(int(n) for n in shape)
+        self.dtype = np.dtype(dtype)
+        self.packed = packed
+        if any(n < 0 for n in self.shape):
+            raise ValueError(f"Storage needs dimensions >= 0. Received: shape={self.shape}")
+        if packed and (len(self.shape) != 2 or self.dtype != np.float32):
+            raise ValueError(f"Only float32 matrices are packed. Received: shape={self.shape}, dtype={self.dtype}")
+        if packed:
+            self.nbytes = 4 * ff_engine_packed(engine.ptr, self.shape[0], self.shape[1])
+        else:
+            self.nbytes = self.dtype.itemsize * <size_t>int(np.prod(self.shape, dtype=np.int64))
+        self.ptr = ff_alloc(self.nbytes)
+        if self.ptr == NULL:
+            raise MemoryError(f"No memory for {self.nbytes} bytes")
+
+    def __dealloc__(self):
+        ff_free(self.ptr)
+
+    @property
+    def address(self):
+        return <uint64_t>self.ptr
+
+    def view(self):
+        """The memory as a writable array, or None if packed."""
+        if self.packed:
+            return None
+        return _array_on(self, self.ptr, self.shape, self.dtype)
+
+    def read(self):
+        """A new array of the value."""
+        cdef cnp.ndarray out = np.empty(self.shape, self.dtype)
+        if self.packed:
+            ff_engine_unpack(self.engine.ptr, <const float *>self.ptr, self.shape[0], self.shape[1],
+                             <float *>cnp.PyArray_DATA(out))
+        else:
+            memcpy(cnp.PyArray_DATA(out), self.ptr, self.nbytes)
+        return out
+
+    def write(self, value):
+        """Stores a value of this shape; any dtype that NumPy casts."""
+        cdef cnp.ndarray a = np.ascontiguousarray(value, dtype=self.dtype).reshape(np.shape(value))
+        if np.shape(value) != self.shape:
+            raise ValueError(f"Expected a value of shape {self.shape}. Received: shape={np.shape(value)}")
+        if self.packed:
+            ff_engine_pack(self.engine.ptr, <const float *>cnp.PyArray_DATA(a), self.shape[0], self.shape[1],
+                           <float *>self.ptr)
+        else:
+            memcpy(self.ptr, cnp.PyArray_DATA(a), self.nbytes)
+
+
+cdef object _array_on(object owner, void *data, tuple shape, object dtype):
+    """An array over memory that `owner` keeps alive."""
+    cdef cnp.npy_intp size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    cdef cnp.ndarray raw = cnp.PyArray_SimpleNewFromData(1, &size, cnp.NPY_UINT8, data)
+    cnp.set_array_base(raw, owner)
+    return raw.view(dtype).reshape(shape)
+
+
+cdef int host_trampoline(void *ctx, size_t index, size_t batch) noexcept with gil:
+    cdef Program program = <Program>ctx
+    try:
+        program.host_functions[index](program, batch)
+        PyErr_CheckSignals()
+    except BaseException as error:  # carried over the C frames, raised again by run()
+        program.error = error
+        return 1
+    return 0
+
+
+cdef class Program:
+    """A native program over one arena.
+
+    Parameters
+    ----------
+    engine : Engine
+    instrs, groups, stages, slots, sources, sinks, opts : ndarray
+        Arrays of the structures above; stages is uint32.
+    arena : tuple of int
+        Bytes per batch^0, batch^1, batch^2.
+    variables : list of Storage
+        Borrowed; kept alive.
+    commit : int
+        First stage that writes a variable.
+    host_functions : list of callable
+        Called as f(program, batch).
+    rows : int
+        Largest batch.
+    """
+
+    cdef ff_program *ptr
+    cdef readonly Engine engine
+    cdef readonly size_t rows
+    cdef readonly list variables
+    cdef readonly list host_functions
+    cdef readonly object source_columns, sink_columns
+    cdef object error
+    cdef object __weakref__
+    cdef const ff_run *live
+    cdef const ff_run_result *progress
+
+    def __cinit__(self, Engine engine not None, instrs, groups, stages, slots, sources, sinks, opts, arena, variables,
+                  size_t commit, host_functions, size_t rows):
+        cdef ff_program_desc desc
+        cdef ff_error err
+        cdef cnp.ndarray c_instrs = np.ascontiguousarray(instrs, INSTR)
+        cdef cnp.ndarray c_groups = np.ascontiguousarray(groups, GROUP)
+        cdef cnp.ndarray c_stages = np.ascontiguousarray(stages, np.uint32)
+        cdef cnp.ndarray c_slots = np.ascontiguousarray(slots, SLOT)
+        cdef cnp.ndarray c_sources = np.ascontiguousarray(sources, COLUMN)
+        cdef cnp.ndarray c_sinks = np.ascontiguousarray(sinks, COLUMN)
+        cdef cnp.ndarray c_opts = np.ascontiguousarray(opts, VARIANT)
+        if len(c_stages) < 1:
+            raise ValueError("stages needs at least one entry. Received: none")
+        cdef cnp.ndarray c_vars = np.array([((<Storage?>v).address, v.nbytes) for v in variables], VAR)
+        memset(&desc, 0, sizeof(desc))
+        desc.instrs = <const ff_instr *>cnp.PyArray_DATA(c_instrs)
+        desc.n_instrs = len(c_instrs)
+        desc.groups = <const ff_group *>cnp.PyArray_DATA(c_groups)
+        desc.n_groups = len(c_groups)
+        desc.stages = <const uint32_t *>cnp.PyArray_DATA(c_stages)
+        desc.n_stages = len(c_stages) - 1
+        desc.commit = commit
+        desc.slots = <const ff_slot *>cnp.PyArray_DATA(c_slots)
+        desc.n_slots = len(c_slots)
+        desc.arena[0], desc.arena[1], desc.arena[2] = arena
+        desc.vars = <const ff_var *>cnp.PyArray_DATA(c_vars)
+        desc.n_vars = len(c_vars)
+        desc.sources = <const ff_column *>cnp.PyArray_DATA(c_sources)
+        desc.n_sources = len(c_sources)
+        desc.sinks = <const ff_column *>cnp.PyArray_DATA(c_sinks)
+        desc.n_sinks = len(c_sinks)
+        desc.opts = <const ff_opt_variant *>cnp.PyArray_DATA(c_opts)
+        desc.n_opts = len(c_opts)
+        self.engine = engine
+        self.variables = list(variables)
+        self.host_functions = list(host_functions)
+        self.source_columns = c_sources
+        self.sink_columns = c_sinks
+        check(ff_program_new(engine.ptr, &desc, &self.ptr, &err), &err)
+        check(ff_program_reserve(self.ptr, rows, &err), &err)
+        self.rows = rows
+
+    def __dealloc__(self):
+        ff_program_free(self.ptr)
+
+    def slot(self, size_t index, tuple shape, dtype):
+        """The arena's slot as an array of `shape` (a view)."""
+        cdef size_t size
+        cdef char *arena = <char *>ff_program_arena(self.ptr, &size)
+        cdef size_t offset = ff_program_slot_offset(self.ptr, index)
+        dtype = np.dtype(dtype)
+        if offset + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize > size:
+            raise ValueError(f"slot {index} is smaller than shape {shape}")
+        return _array_on(self, arena + offset, shape, dtype)
+
+    def arena(self):
+        """All of the arena as bytes (a view)."""
+        cdef size_t size
+        cdef void *arena = ff_program_arena(self.ptr, &size)
+        return _array_on(self, arena, (size,), np.dtype("uint8"))
+
+    @property
+    def step_key(self):
+        """(seed, number) of the step that runs now, for host instructions."""
+        if self.live == NULL:
+            return 0, 0
+        return self.live.seed, self.live.step + self.progress.steps
+
+    @property
+    def helped(self):
+        """Tiles that helper threads have run."""
+        return ff_program_helped(self.ptr)
+
+    def explain(self, size_t batch):
+        """The listing of stages, tiles and instructions for a batch."""
+        cdef size_t size = ff_program_explain(self.ptr, batch, NULL, 0)
+        cdef bytearray text = bytearray(size + 1)
+        ff_program_explain(self.ptr, batch, <char *>text, size + 1)
+        return text[:size].decode()
+
+    def run(self, list sources, list sinks, order, size_t start, size_t stop, size_t batch, size_t max_steps=0,
+            double seconds=0, uint64_t seed=0, uint64_t step=0, learning_rates=None, Storage iterations=None,
+            unsigned home_shift=0, size_t max_threads=0, size_t force_threads=0):
+        """Runs steps over rows [start, stop) of the order.
+
+        Parameters
+        ----------
+        sources : list of ndarray
+            C-contiguous, one per source column; row i is source[i].
+        sinks : list of ndarray
+            C-contiguous and writable; row i of the run goes to row i.
+        order : ndarray of int64, or None
+            Source rows in the order of use.
+        seconds : float
+            Stop at the first step's end after this time; 0 for no deadline.
+
+        Returns
+        -------
+        (steps, position, threads)
+
+        Raises
+        ------
+        LabelError : a label is outside [0, classes).
+        """
+        cdef ff_run run
+        cdef ff_run_result result
+        cdef ff_error err
+        cdef ff_status status
+        cdef ff_source c_sources[64]
+        cdef void *c_sinks[64]
+        cdef cnp.ndarray a
+        cdef cnp.ndarray[cnp.int64_t, ndim=1, mode="c"] c_order = order
+        cdef cnp.ndarray[cnp.float64_t, ndim=1, mode="c"] c_rates = learning_rates
+        cdef size_t i
+        if len(sources) != len(self.source_columns) or len(sinks) != len(self.sink_columns) or len(sources) > 64 \
+                or len(sinks) > 64:
+            raise ValueError(f"Expected {len(self.source_columns)} sources and {len(self.sink_columns)} sinks (at most "
+                             f"64). Received: {len(sources)} and {len(sinks)}")
+        memset(&run, 0, sizeof(run))
+        for i in range(len(sources)):
+            a = sources[i]
+            if not cnp.PyArray_IS_C_CONTIGUOUS(a) or cnp.PyArray_NDIM(a) < 1:
+                raise ValueError(f"source {i} must be C-contiguous with a batch axis")
+            c_sources[i].base = cnp.PyArray_DATA(a)
+            c_sources[i].rows = cnp.PyArray_DIM(a, 0)
+            c_sources[i].row_bytes = cnp.PyArray_NBYTES(a) // c_sources[i].rows if c_sources[i].rows else 0
+            if c_sources[i].rows == 0 and stop > start:
+                raise ValueError(f"source {i} is empty")
+        for i in range(len(sinks)):
+            a = sinks[i]
+            if not cnp.PyArray_IS_C_CONTIGUOUS(a) or not cnp.PyArray_ISWRITEABLE(a):
+                raise ValueError(f"sink {i} must be C-contiguous and writable")
+            if cnp.PyArray_NBYTES(a) < (stop - start) * <uint64_t>self.sink_columns[i]["row_bytes"]:
+                raise ValueError(f"sink {i} is too small for {stop - start} rows")
+            c_sinks[i] = cnp.PyArray_DATA(a)
+        if order is not None:
+            if <size_t>len(order) < stop:
+                raise ValueError(f"order has {len(order)} entries, expected at least {stop}")
+            run.order = <const int64_t *>cnp.PyArray_DATA(c_order)
+        if learning_rates is not None:
+            run.learning_rates = <const double *>cnp.PyArray_DATA(c_rates)
+            run.n_rates = len(learning_rates)
+        if iterations is not None:
+            if iterations.nbytes != 8:
+                raise ValueError("iterations must be one int64")
+            run.iterations = <int64_t *>iterations.ptr
+        run.sources = c_sources
+        run.sinks = c_sinks
+        run.start, run.stop, run.batch, run.max_steps, run.seconds = start, stop, batch, max_steps, seconds
+        run.seed, run.step = seed, step
+        run.host = host_trampoline
+        run.host_ctx = <void *>self
+        run.home_shift, run.max_threads, run.force_threads = home_shift, max_threads, force_threads
+        self.error = None
+        if len(self.host_functions):
+            self.live, self.progress = &run, &result
+        with nogil:
+            status = ff_program_run(self.ptr, &run, &result, &err)
+        if len(self.host_functions):
+            self.live, self.progress = NULL, NULL
+        if status == FF_ELABEL:
+            raise LabelError(err.text.decode(), result.bad_row, result.steps)
+        if status == FF_EHOST and self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        check(status, &err)
+        return result.steps, result.position, result.threads
+
+
+@cython.final
+cdef class Predictor:
+    """The shortest way from one float32 array to one output array.
+
+    Parameters
+    ----------
+    program : Program
+        With one source of float32 rows and one sink.
+    in_shape, out_shape : tuple of int
+        Of one row.
+
+    A call returns None when the array does not fit the fast way (another dtype or
+    layout, too many rows, the program in use): the caller then takes the general one.
+    """
+
+    cdef Program program
+    cdef cnp.npy_intp in_dims[8]
+    cdef cnp.npy_intp out_dims[9]
+    cdef int in_rank, out_rank, out_type
+    cdef uint64_t row_bytes
+
+    def __cinit__(self, Program program not None, tuple in_shape, tuple out_shape):
+        if len(in_shape) > 8 or len(out_shape) > 8 or len(program.source_columns) != 1 \
+                or len(program.sink_columns) != 1:
+            raise ValueError("a Predictor needs one input and one output of rank <= 9")
+        self.program = program
+        self.in_rank, self.out_rank = len(in_shape), len(out_shape)
+        for i, n in enumerate(in_shape):
+            self.in_dims[i] = n
+        for i, n in enumerate(out_shape):
+            self.out_dims[i + 1] = n
+        self.row_bytes = program.source_columns[0]["row_bytes"]
+
+    def __call__(self, x):
+        cdef ff_run run
+        cdef ff_run_result result
+        cdef ff_error err
+        cdef ff_status status
+        cdef ff_source source
+        cdef void *sink
+        cdef cnp.npy_intp dims[9]
+        cdef cnp.ndarray a, out
+        cdef int i
+        if type(x) is not cnp.ndarray:
+            return None
+        a = x
+        if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or not cnp.PyArray_IS_C_CONTIGUOUS(a) \
+                or not cnp.PyArray_ISALIGNED(a) or cnp.PyArray_ISBYTESWAPPED(a) \
+                or cnp.PyArray_NDIM(a) != self.in_rank + 1:
+            return None
+        cdef size_t rows = cnp.PyArray_DIM(a, 0)
+        if rows == 0 or rows > self.program.rows:
+            return None
+        for i in range(self.in_rank):
+            if cnp.PyArray_DIM(a, i + 1) != self.in_dims[i]:
+                return None
+        memcpy(dims, self.out_dims, sizeof(dims))
+        dims[0] = rows
+        out = cnp.PyArray_EMPTY(self.out_rank + 1, dims, cnp.NPY_FLOAT32, 0)
+        source.base = cnp.PyArray_DATA(a)
+        source.row_bytes = self.row_bytes
+        source.rows = rows
+        sink = cnp.PyArray_DATA(out)
+        memset(&run, 0, sizeof(run))
+        run.sources = &source
+        run.sinks = &sink
+        run.stop = run.batch = rows
+        run.host = host_trampoline
+        run.host_ctx = <void *>self.program
+        with nogil:
+            status = ff_program_run(self.program.ptr, &run, &result, &err)
+        if status == FF_OK:
+            return out
+        if status == FF_EBUSY:
+            return None
+        if status == FF_EHOST and self.program.error is not None:
+            error, self.program.error = self.program.error, None
+            raise error
+        check(status, &err)

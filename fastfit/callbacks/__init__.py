@@ -1,0 +1,12 @@
+"""Callbacks, under Keras's names."""
+
+from fastfit.callbacks.callback import Callback as Callback
+from fastfit.callbacks.callback_list import CallbackList as CallbackList
+from fastfit.callbacks.csv_logger import CSVLogger as CSVLogger
+from fastfit.callbacks.early_stopping import EarlyStopping as EarlyStopping
+from fastfit.callbacks.history import History as History
+from fastfit.callbacks.lambda_callback import LambdaCallback as LambdaCallback
+from fastfit.callbacks.learning_rate_scheduler import LearningRateScheduler as LearningRateScheduler
+from fastfit.callbacks.progbar_logger import ProgbarLogger as ProgbarLogger
+from fastfit.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau as ReduceLROnPlateau
+from fastfit.callbacks.terminate_on_nan import TerminateOnNaN as TerminateOnNaN

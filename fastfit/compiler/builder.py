@@ -1,0 +1,159 @@
+"""What lowering writes into: instructions, slots, variables, sources and constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+
+from fastfit import _core
+
+OPS = _core.op_table()
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a tensor's value lies: kind ("slot", "var", "source", "sink"), index, and layout."""
+
+    kind: str
+    index: int
+    packed: bool = False
+
+
+@dataclass
+class Instruction:
+    """One native instruction before scheduling.
+
+    `cut` says how it may be cut: "rows" (operands aligned with the batch), "weight" or "whole".
+    `phase`: 0 before any variable changes, 1 updates parameters, 2 after them.
+    """
+
+    op: str
+    operands: list
+    d: tuple
+    f: tuple
+    row_mul: int
+    row_fix: int
+    reads: list
+    writes: list
+    cut: str
+    cost: float = 0.0
+    cost_fix: float = 0.0
+    phase: int = 0
+    units: int = 0
+    ks: int = 0
+    label: str = ""
+
+
+@dataclass
+class Slot:
+    power: int
+    bytes: int
+    first: int = -1
+    last: int = -1
+
+
+@dataclass
+class Builder:
+    """Collects a program.
+
+    Attributes
+    ----------
+    engine : _core.Engine
+    instructions : list of Instruction
+    slots : list of Slot
+    storages : list of _core.Storage
+        Variables and constants, in the order of their indices.
+    sources, sinks : list of (shape, dtype)
+        Of one row.
+    """
+
+    engine: object
+    instructions: list = field(default_factory=list)
+    slots: list = field(default_factory=list)
+    storages: list = field(default_factory=list)
+    sources: list = field(default_factory=list)
+    sinks: list = field(default_factory=list)
+    variants: list = field(default_factory=list)
+    hosts: list = field(default_factory=list)
+    streams: dict = field(default_factory=dict)
+    _storage_index: dict = field(default_factory=dict)
+    _constants: dict = field(default_factory=dict)
+
+    def slot(self, shape, dtype="float32", packed=False):
+        """A new slot for a tensor of this shape; None dimensions are the batch."""
+        power = sum(n is None for n in shape)
+        if power > 2:
+            raise ValueError(f"A tensor may have the batch dimension at most twice. Received: shape={shape}")
+        count = prod(n for n in shape if n is not None)
+        if packed:
+            panel = self.engine.panel
+            count = shape[0] * -(-shape[1] // panel) * panel
+        size = count * np.dtype(dtype).itemsize
+        self.slots.append(Slot(power, -(-size // 4) * 4))
+        return Location("slot", len(self.slots) - 1, packed)
+
+    def storage(self, storage):
+        """The location of a variable's memory."""
+        key = id(storage)
+        if key not in self._storage_index:
+            self._storage_index[key] = len(self.storages)
+            self.storages.append(storage)
+        return Location("var", self._storage_index[key], storage.packed)
+
+    def constant(self, value):
+        """A constant of the program, kept once per value."""
+        value = np.asarray(value)
+        key = (value.dtype.str, value.shape, value.tobytes())
+        if key not in self._constants:
+            storage = _core.Storage(self.engine, value.shape, value.dtype)
+            storage.write(value)
+            self._constants[key] = self.storage(storage)
+        return self._constants[key]
+
+    def variant(self, op, h):
+        """Index of an optimizer with its hyperparameters."""
+        key = (op, tuple(float(x) for x in h))
+        if key not in self.variants:
+            self.variants.append(key)
+        return self.variants.index(key)
+
+    def stream(self, key):
+        """A number for a random stream, the same for the same key."""
+        return self.streams.setdefault(key, len(self.streams))
+
+    def emit(self, op, operands, d=(), f=(), rows=(1, 0), cut="rows", cost=None, cost_fix=None, **more):
+        """Append an instruction; operands in the table's order, None where absent.
+
+        rows : (int, int)
+            Rows per row of the batch, and fixed rows.
+        """
+        reads, writes = [], []
+        for spec, place in zip(OPS[op]["operands"].split(), operands):
+            if place is None:
+                continue
+            mode = next(c for c in spec if c in "<>=")
+            if mode in "<=":
+                reads.append(place)
+            if mode in ">=":
+                writes.append(place)
+        row_mul, row_fix = rows
+        if row_mul == 0 and cut == "rows":
+            cut = "whole"
+        per_row = float(d[0] if d else 1)
+        if cost is None:
+            cost = per_row * row_mul * (16 if OPS[op]["kind"] == "u" else 4)
+        self.instructions.append(
+            Instruction(op, list(operands), tuple(int(x) for x in d), tuple(float(x) for x in f), row_mul, row_fix,
+                        reads, writes, cut, cost, per_row * row_fix if cost_fix is None else cost_fix, **more)
+        )
+        return self.instructions[-1]
+
+    def host(self, function, reads, writes, phase=0, label=""):
+        """Append a host instruction calling function(program, batch)."""
+        self.hosts.append(function)
+        self.instructions.append(
+            Instruction("host", [], (len(self.hosts) - 1,), (), 0, 1, list(reads), list(writes), "whole", 0.0, 3e4, phase,
+                        label=label)
+        )

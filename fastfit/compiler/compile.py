@@ -1,0 +1,262 @@
+"""From a traced step to a program that runs."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from fastfit import _core
+from fastfit.compiler import fuse, lower
+from fastfit.compiler.assemble import Assembly
+from fastfit.compiler.builder import OPS, Location
+from fastfit.graph import storage
+from fastfit.graph.tensor import KerasTensor, topological
+
+
+class Compiled:
+    """A program for any batch size up to a bound, which grows as needed.
+
+    Parameters
+    ----------
+    assembly : Assembly
+    variables : list of Variable
+        Whose storage the program borrows.
+    outputs : list of KerasTensor
+        The sinks.
+    labels : dict
+        Source column to the number of classes, for columns that hold class ids.
+    """
+
+    def __init__(self, assembly, variables, outputs, labels=()):
+        self.assembly = assembly
+        self.labels = dict(labels)
+        self.outputs = outputs
+        self.source_shapes = assembly.source_shapes
+        self._borrowed = [(v, v._storage) for v in variables]
+        self._programs = []
+        self._lock = threading.Lock()
+        self._generation = storage.generation
+
+    def valid(self):
+        """Whether all borrowed memory is still that of its variable."""
+        if self._generation == storage.generation:
+            return True
+        if all(v._storage is s for v, s in self._borrowed):
+            self._generation = storage.generation
+            return True
+        return False
+
+    def core(self, rows):
+        """A core program for batches of `rows` that no other thread is using; give it back with `release`."""
+        with self._lock:
+            for i, program in enumerate(self._programs):
+                if program.rows >= rows:
+                    return self._programs.pop(i)
+            # one that is too small will not be wanted again
+            self._programs.clear()
+        return self.assembly.make(rows)
+
+    def release(self, program):
+        """Take back what `core` gave."""
+        with self._lock:
+            if len(self._programs) < 4:
+                self._programs.append(program)
+
+    def run(self, sources, sinks, order, start, stop, batch, **options):
+        """Run steps; see `_core.Program.run`."""
+        program = self.core(batch)
+        try:
+            return program.run(sources, sinks, order, start, stop, batch, **options)
+        finally:
+            self.release(program)
+
+    def predict(self, sources, rows, batch):
+        """Rows [0, rows) of every output, as new arrays."""
+        out = [np.empty((rows, *t.shape[1:]), t.dtype) for t in self.outputs]
+        if rows:
+            self.run(sources, out, None, 0, rows, min(batch, rows))
+        return out
+
+    def explain(self, batch=32):
+        """The listing of stages, tiles and instructions."""
+        program = self.core(batch)
+        try:
+            return program.explain(batch) + self._host_notes()
+        finally:
+            self.release(program)
+
+    def _host_notes(self):
+        notes = [
+            f"host {ins.d[0]}: {ins.label}\n"
+            for stage in self.assembly.plan.stages
+            for group in stage
+            for ins in group.instructions
+            if ins.op == "host"
+        ]
+        return "".join(notes)
+
+
+def compile_program(feeds, outputs=(), updates=(), optimizer=None, gradients=(), batch=32, after=()):
+    """Compile a step.
+
+    Parameters
+    ----------
+    feeds : list of (KerasTensor, str)
+        Placeholders, with the dtype of the data that will be bound, in the order of the sources.
+    outputs : list of KerasTensor
+        Handed to the caller row by row.
+    updates : list of (Variable, KerasTensor)
+        New values of state.
+    optimizer : Optimizer, optional
+    gradients : list of (Variable, KerasTensor)
+    batch : int
+        The size that stages are planned for; any other works too.
+    after : list of callable
+        Called without arguments at the end of every step.
+
+    Returns
+    -------
+    Compiled
+    """
+    outputs = list(outputs)
+    roots = outputs + [t for _, t in updates] + [g for _, g in gradients]
+    order = topological(roots)
+    _pack_weights(order)
+    if optimizer is not None and is_native(optimizer, gradients):
+        for v, _ in gradients:
+            if v._storage.packed:
+                for slot in slots_of(optimizer, v):
+                    storage.pack(slot)
+    low = lower.Lowering(storage.engine(), feeds, roots, outputs)
+    plan = _plan_updates(low, optimizer, gradients)
+    low.run()
+    for emit in plan:
+        emit()
+    _assign(low, updates)
+    for function in after:
+        low.b.host(lambda program, n, f=function: f(), [], [], phase=2, label=getattr(function, "__name__", "after"))
+    variables = [n.attrs["variable"] for n in low.order if n.operation == "variable"]
+    variables += [v for v, _ in gradients] + [v for v, _ in updates]
+    if optimizer is not None:
+        variables += [v for v in optimizer.variables if v._storage.dtype == np.float32]
+    return Compiled(Assembly(low.b, batch), variables, outputs, low.label_columns)
+
+
+def _pack_weights(order):
+    """Weights of dense layers live in panels."""
+    for node in order:
+        if getattr(node.operation, "name", None) not in ("dense", "dense_dx", "matmul") or len(node.inputs) < 2:
+            continue
+        w = node.inputs[1]
+        if isinstance(w, KerasTensor) and w.node.operation == "variable" and len(w.shape) == 2 and w.dtype == "float32":
+            storage.pack(w.node.attrs["variable"])
+
+
+def _plan_updates(low, optimizer, gradients):
+    """How each variable is updated: functions that emit it, once the graph is lowered."""
+    if optimizer is None:
+        return []
+    if not is_native(optimizer, gradients):
+        return [lambda: _host_update(low, optimizer, gradients)]
+    return [_native_update(low, optimizer, v, g) for v, g in gradients]
+
+
+def is_native(optimizer, gradients):
+    """Whether kernels do the whole update; gradients come clipped already."""
+    return (
+        optimizer.native() is not None
+        and not optimizer.use_ema
+        and not optimizer.gradient_accumulation_steps
+        and optimizer.loss_scale_factor is None
+        and all(v.constraint is None and v.dtype == "float32" for v, _ in gradients)
+    )
+
+
+def slots_of(optimizer, variable):
+    """The slots of a variable in the native update's order."""
+    return optimizer.native_slots(optimizer._get_variable_index(variable))
+
+
+def _native_update(low, optimizer, variable, gradient):
+    op, h = optimizer.native(variable)
+    variant = low.b.variant(op, h)
+    weight = low.b.storage(variable._storage)
+    slots = [low.b.storage(s._storage) for s in slots_of(optimizer, variable)]
+    update = [weight, *slots]
+    packed = variable._storage.packed
+    name, emit = ("dense_dw", lower.emit_dw) if packed else ("dense_db", lower.emit_db)
+    terms = fuse.gradient_terms(gradient, low.users, name)
+    if terms is None or not all(_fusable(n) for n in terms):
+        return lambda: _flat_update(low, op, variant, update, _gradient_place(low, gradient, packed), variable)
+    low.late_grads.update(id(n) for n in terms)
+    low.skip.update(id(n) for n in fuse.sum_nodes(gradient, name))
+    if len(terms) == 1:
+        return lambda: emit(low, terms[0], None, 2, update, variant, phase=1)
+
+    def summed():
+        place = low.b.slot(variable.shape, packed=packed)
+        for i, node in enumerate(terms):
+            emit(low, node, place, 0 if i == 0 else 1)
+        _flat_update(low, op, variant, update, place, variable)
+
+    return summed
+
+
+def _fusable(node):
+    dy = node.inputs[-1]
+    shapes_fit = lower.leading(dy.shape[:-1]) is not None and len(dy.shape) >= 2
+    return shapes_fit and lower.is_f32(*node.inputs, node.outputs[0])
+
+
+def _gradient_place(low, gradient, packed):
+    where = low.places.get(id(gradient))
+    if packed:
+        return where if where is not None and where.packed else low.weight(gradient)
+    return low.place(gradient)
+
+
+def _flat_update(low, op, variant, update, place, variable):
+    n = variable._storage.nbytes // 4
+    low.b.emit(op, [place, *update], (n, variant), rows=(0, 1), cut="whole", cost_fix=25.0 * n, phase=1)
+
+
+def _host_update(low, optimizer, gradients):
+    """The optimizer's own arithmetic in NumPy, for what no kernel does."""
+    places = [low.place(g) if not isinstance(low.places.get(id(g)), Location) or not low.places[id(g)].packed
+              else low.unpacked(g, low.places[id(g)]) for _, g in gradients]
+    variables = [v for v, _ in gradients]
+
+    def update(program, batch):
+        arrays = [lower.view(program, w, (v.shape, "float32"), batch).copy() for w, v in zip(places, variables)]
+        optimizer.apply(arrays, variables)
+
+    # every variable: the optimizer may read any of them
+    low.b.host(update, places, [low.b.storage(v._storage) for v in variables], phase=1, label="optimizer")
+
+
+def _assign(low, updates):
+    """State that the step sets: copies into the variable, or the last add written there at once."""
+    for variable, tensor in updates:
+        target = low.b.storage(variable._storage)
+        if variable.dtype == "float64" and variable.shape == ():
+            low.b.emit("copy64", [low.place(tensor, "float64"), target], rows=(0, 1), cut="whole", phase=2)
+            continue
+        place = low.place(tensor)
+
+        def write(program, batch, place=place, variable=variable, dtype=tensor.dtype):
+            variable._storage.write(lower.view(program, place, (variable.shape, dtype), batch))
+
+        if place.kind == "slot":
+            low.b.host(write, [place], [target], phase=2, label=f"assign {variable.path}")
+
+
+def predictor(compiled, rows=64):
+    """A `_core.Predictor` for a one-input, one-output program on float32 rows; None if it is not that."""
+    a = compiled.assembly
+    if len(a.sources) != 1 or len(a.sinks) != 1 or a.sources["dtype"][0] != _core.DTYPES.index("float32"):
+        return None
+    if any(int(i["op"]) == OPS["host"]["id"] for i in a.instructions):
+        return None
+    rank = [t.shape[1:] for t in compiled.outputs]
+    return _core.Predictor(a.make(rows), compiled.source_shapes[0], rank[0])

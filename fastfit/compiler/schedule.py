@@ -1,0 +1,208 @@
+"""Orders instructions into stages, and says how each stage is cut into tiles.
+
+A row stage takes every instruction that needs only rows it has itself made, depth
+first; a large dense layer gets a stage cut by units, so that its weights stay with
+one thread; parameter updates share the last stage but one. The choice of cut never
+changes a result (see csrc/kernels/kernels.h), only its cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+# FLOPs from which a dense layer is worth a stage of its own (about 10 us of one core).
+BIG = 1.0e6
+# A weight beyond this does not stay in a core's cache: rows are as good a cut as units.
+CACHE_BYTES = 1 << 20
+# FLOPs that a tile should have at least: claiming one costs about 0.1 us.
+TILE = 4.0e5
+
+
+@dataclass
+class Group:
+    instructions: list
+    row_block: int = 0
+    unit_block: int = 0
+    units: int = 0
+    k_block: int = 0
+    ks: int = 0
+
+    @property
+    def cost(self):
+        return sum(i.cost for i in self.instructions)
+
+    @property
+    def cost_fix(self):
+        return sum(i.cost_fix for i in self.instructions)
+
+
+@dataclass
+class Schedule:
+    stages: list = field(default_factory=list)  # of lists of Group
+    commit: int = 0
+
+
+def schedule(builder, batch):
+    """Stages of a program for batches of about `batch` rows.
+
+    Parameters
+    ----------
+    builder : Builder
+    batch : int
+
+    Returns
+    -------
+    Schedule
+        The slots of the builder have got their lifetimes.
+    """
+    instructions = builder.instructions
+    needs = _dependencies(instructions)
+    late = _late(instructions, needs)
+    out = Schedule()
+    done = set()
+    pending = [i for i, ins in enumerate(instructions) if ins.phase == 0 and i not in late]
+    while pending:
+        stage = _next_stage(instructions, needs, pending, done, batch, builder.engine)
+        out.stages.append(stage)
+        taken = {id(i) for g in stage for i in g.instructions}
+        finished = [i for i in pending if id(instructions[i]) in taken]
+        done.update(finished)
+        pending = [i for i in pending if i not in done]
+    out.commit = len(out.stages)
+    updates = [ins for ins in instructions if ins.phase == 1]
+    shared = [_weight_group(i, batch, builder.engine) for i in updates if i.op != "host"]
+    if shared:
+        out.stages.append(shared)
+    out.stages += [[Group([i])] for i in updates if i.op == "host"]
+    out.stages += _in_order([ins for i, ins in enumerate(instructions) if i in late or ins.phase == 2])
+    _set_lifetimes(builder, out)
+    return out
+
+
+def _dependencies(instructions):
+    """For each instruction the indices of those that must come before it."""
+    writers, readers, needs = {}, {}, []
+    for i, ins in enumerate(instructions):
+        before = set()
+        for place in ins.reads:
+            before.update(writers.get(place, ()))
+        for place in ins.writes:
+            before.update(writers.get(place, ()))
+            before.update(readers.get(place, ()))
+        before.discard(i)
+        needs.append(before)
+        for place in ins.reads:
+            readers.setdefault(place, []).append(i)
+        for place in ins.writes:
+            writers.setdefault(place, []).append(i)
+    return needs
+
+
+def _late(instructions, needs):
+    """Whole-batch instructions of phase 0 that no gradient or row stage waits for."""
+    users = {}
+    for i, before in enumerate(needs):
+        for b in before:
+            users.setdefault(b, []).append(i)
+    late = set()
+    for i in reversed(range(len(instructions))):
+        ins = instructions[i]
+        if ins.phase == 0 and ins.cut == "whole" and ins.op != "host":
+            if all(u in late or instructions[u].phase == 2 for u in users.get(i, ())):
+                late.add(i)
+    return late
+
+
+def _next_stage(instructions, needs, pending, done, batch, engine):
+    rows, chosen = [], set()
+    for i in pending:
+        ins = instructions[i]
+        if ins.cut == "rows" and not _is_big(ins, batch) and needs[i] <= done | chosen:
+            rows.append(ins)
+            chosen.add(i)
+    if rows:
+        return [_row_group(rows)]
+    ready = [instructions[i] for i in pending if needs[i] <= done]
+    big = [ins for ins in ready if ins.cut == "rows"]
+    if big:
+        return [_unit_group(ins, batch, engine) for ins in big]
+    whole, chosen = [], set()
+    for i in pending:
+        ins = instructions[i]
+        if ins.cut == "whole" and ins.op != "host" and needs[i] <= done | chosen:
+            whole.append(ins)
+            chosen.add(i)
+    if whole:
+        return [Group(whole)]
+    weight = [ins for ins in ready if ins.cut == "weight"]
+    if weight:
+        return [_weight_group(ins, batch, engine) for ins in weight]
+    if not ready:
+        raise AssertionError("the instructions depend on each other in a circle")
+    return [Group([ready[0]])]
+
+
+def _in_order(instructions):
+    stages = []
+    for ins in instructions:
+        if ins.op == "host" or not stages or stages[-1][0].instructions[-1].op == "host":
+            stages.append([Group([])])
+        stages[-1][0].instructions.append(ins)
+    return stages
+
+
+def _is_big(ins, batch):
+    if ins.op not in ("dense", "dense_dx"):
+        return False
+    rows = ins.row_mul * batch
+    weight_bytes = 4 * ins.d[0] * ins.d[1]
+    if 2.0 * rows * ins.d[0] * ins.d[1] < BIG:
+        return False
+    return weight_bytes < CACHE_BYTES or rows < 512
+
+
+def _round_up(n, to):
+    return -(-n // to) * to
+
+
+def _row_group(rows):
+    cost = sum(i.cost for i in rows)
+    block = _round_up(max(32, min(256, int(TILE / max(cost, 1.0)))), 32)
+    return Group(rows, row_block=block)
+
+
+def _unit_group(ins, batch, engine):
+    units = ins.d[0] if ins.op == "dense_dx" else ins.d[1]
+    align = max(32, engine.panel)
+    tiles = max(1, min(8, int(2.0 * batch * ins.row_mul * ins.d[0] * ins.d[1] / TILE)))
+    block = max(align, _round_up(-(-units // tiles), align))
+    return Group([ins], row_block=128 if batch >= 256 else 0, unit_block=block, units=units)
+
+
+def _weight_group(ins, batch, engine):
+    if ins.cut != "weight":
+        return Group([ins])
+    rows, units = (1, ins.d[1]) if ins.op == "dense_db" else (ins.d[0], ins.d[1])
+    cost = 2.0 * batch * ins.row_mul * rows * units + 25.0 * rows * units
+    panel = engine.panel
+    wide = units > 4 * panel
+    unit_block = _round_up(-(-units // 4), panel) if wide else panel
+    if cost < TILE:
+        return Group([ins])
+    # as many weight rows as make a tile worth claiming; whole cache lines of x
+    k_tiles = max(1, min(8, int(cost / -(-units // unit_block) / TILE)))
+    k_block = _round_up(-(-rows // k_tiles), 64 if wide else 16)
+    if ins.op == "dense_db":
+        return Group([ins], unit_block=unit_block, units=units)
+    return Group([ins], unit_block=unit_block, units=units, k_block=k_block, ks=rows)
+
+
+def _set_lifetimes(builder, plan):
+    for s, stage in enumerate(plan.stages):
+        for group in stage:
+            for ins in group.instructions:
+                for place in ins.reads + ins.writes:
+                    if place.kind == "slot":
+                        slot = builder.slots[place.index]
+                        slot.first = s if slot.first < 0 else min(slot.first, s)
+                        slot.last = max(slot.last, s)

@@ -1,0 +1,93 @@
+"""Reverse-mode differentiation: a walk over the graph that asks each op for its gradient rule."""
+
+import numpy as np
+
+from fastfit.graph.op import Op, apply, constant, is_float
+from fastfit.graph.tensor import KerasTensor, topological
+
+
+def gradients(loss, targets):
+    """Return the gradients of a scalar with respect to tensors.
+
+    Parameters
+    ----------
+    loss : KerasTensor
+        A float scalar.
+    targets : list of KerasTensor
+
+    Returns
+    -------
+    list of KerasTensor or None
+        None where the loss does not depend on the target, or only through ops that are constant almost everywhere.
+
+    Raises
+    ------
+    NotImplementedError
+        An op between a target and the loss has no gradient rule.
+    """
+    if not isinstance(loss, KerasTensor):
+        return [None] * len(targets)
+    if loss.shape != ():
+        raise ValueError(f"gradients: the loss must be a scalar. Received shape {loss.shape}")
+    order = topological([loss])
+    active = _depends_on(order, targets)
+    sums = {id(loss): np.ones((), loss.dtype)} if id(loss) in active else {}
+    for node in reversed(order):
+        dys = [sums.get(id(t)) for t in node.outputs]
+        if all(dy is None for dy in dys) or not any(id(x) in active for x in _tensors(node)):
+            continue
+        for x, dx in zip(node.inputs, _input_gradients(node, dys), strict=True):
+            if dx is None or not isinstance(x, KerasTensor) or id(x) not in active:
+                continue
+            _check(node, x, dx)
+            sums[id(x)] = dx if id(x) not in sums else apply("add", sums[id(x)], dx)
+    return [_as_tensor(sums.get(id(t)), t) for t in targets]
+
+
+def _tensors(node):
+    return [x for x in node.inputs if isinstance(x, KerasTensor)]
+
+
+def _depends_on(order, targets):
+    """Return the ids of float tensors through which the targets reach the loss smoothly."""
+    active = {id(t) for t in targets}
+    for node in order:
+        if getattr(node.operation, "constant", False) is True:
+            continue
+        if any(id(x) in active for x in _tensors(node)):
+            active.update(id(t) for t in node.outputs if is_float(t.dtype))
+    return active
+
+
+def _input_gradients(node, dys):
+    op = node.operation
+    if not isinstance(op, Op):
+        raise NotImplementedError(
+            f"gradients: {op!r} is a layer of a functional graph; trace the model before differentiating it"
+        )
+    if op.grad is None:
+        raise NotImplementedError(
+            f"Op {op.name!r} lies between a trainable variable and the loss, but has no gradient rule. "
+            "Write the computation with other ops of fastfit.ops, or wrap its input in fastfit.ops.stop_gradient "
+            "if no gradient is wanted."
+        )
+    dxs = list(op.grad(node, *dys))
+    if len(dxs) != len(node.inputs):
+        raise AssertionError(f"gradient rule of {op.name!r} returned {len(dxs)} for {len(node.inputs)} inputs")
+    return dxs
+
+
+def _check(node, x, dx):
+    """Catch a wrong gradient rule where it happens and not as a shape error far away."""
+    shape = tuple(np.shape(dx) if not isinstance(dx, KerasTensor) else dx.shape)
+    fits = len(shape) == len(x.shape) and all(
+        a == b or a is None or b is None for a, b in zip(shape, x.shape, strict=True)
+    )
+    if not fits:
+        raise AssertionError(f"gradient rule of {node.operation.name!r}: shape {shape} for an input of {x.shape}")
+    if str(dx.dtype) != x.dtype:
+        raise AssertionError(f"gradient rule of {node.operation.name!r}: dtype {dx.dtype} for an input of {x.dtype}")
+
+
+def _as_tensor(dx, target):
+    return dx if dx is None or isinstance(dx, KerasTensor) else constant(np.asarray(dx, target.dtype))

@@ -1,0 +1,237 @@
+"""The op table: one row per op, with its shape rule, its NumPy meaning, its gradient and its native form."""
+
+import numpy as np
+
+from fastfit import config
+from fastfit.graph.tensor import KerasTensor, Node, Operand
+from fastfit.graph.trace import current
+
+OPS = {}
+
+
+class Spec:
+    """Shape and dtype of an input that a shape rule sees."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape, dtype):
+        self.shape = tuple(shape)
+        self.dtype = dtype
+
+
+class Op:
+    """A row of the op table.
+
+    Parameters
+    ----------
+    name : str
+    shape : callable
+        ``shape(*specs, **attrs)`` returns (shape, dtype), or a list of those for several outputs.
+    meaning : callable
+        ``meaning(*arrays, **attrs)`` computes with NumPy; several outputs come as a tuple.
+    grad : callable, optional
+        ``grad(node, *dys)`` returns one gradient per input (None where there is none).
+    native : str, optional
+        Native instruction or lowering rule.
+    promote : {None, "same", "float"}
+        Whether inputs are brought to one dtype ("float": a float one) before anything else.
+    operands : slice, optional
+        The inputs that ``promote`` concerns; all by default.
+    constant : bool
+        The output does not vary smoothly with the inputs (comparisons, argmax, ...): its gradient is legitimately
+        absent. An op that has neither this nor ``grad`` cannot be differentiated, and says so.
+    """
+
+    def __init__(
+        self, name, shape, meaning, grad=None, native=None, *, promote=None, operands=None, constant=False
+    ):
+        self.name = name
+        self.shape = shape
+        self.meaning = meaning
+        self.grad = grad
+        self.native = native
+        self.promote = promote
+        self.operands = operands
+        self.constant = constant
+
+    def __repr__(self):
+        return f"<Op {self.name}>"
+
+
+def define(name, shape, meaning, grad=None, native=None, **options):
+    """Add a row to the op table and return it. See `Op` for the parameters."""
+    if name in OPS:
+        raise ValueError(f"op {name!r} is defined twice")
+    OPS[name] = Op(name, shape, meaning, grad, native, **options)
+    return OPS[name]
+
+
+# Dtypes ------------------------------------------------------------------------------------------------------------
+
+_KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+
+
+def _kind(dtype):
+    return _KINDS.get(np.dtype(dtype).kind, 2)
+
+
+def is_float(dtype):
+    """Whether a dtype name is that of a real float."""
+    return np.dtype(dtype).kind == "f"
+
+
+def promote_dtypes(dtypes):
+    """Return the dtype that values of these dtypes meet in. A float beats any integer, whatever their sizes."""
+    top = max(_kind(d) for d in dtypes)
+    if top == 2:
+        dtypes = [d for d in dtypes if _kind(d) == 2]
+    result = np.result_type(*dtypes)
+    if top < 2 and result.kind == "f":  # uint64 with int64
+        return "int64"
+    return result.name
+
+
+def natural_dtype(x):
+    """Return the dtype that a Python number or an array has by itself."""
+    if isinstance(x, (KerasTensor, np.ndarray, np.generic)):
+        return x.dtype if isinstance(x.dtype, str) else x.dtype.name
+    if isinstance(x, bool):
+        return "bool"
+    if isinstance(x, int):
+        return "int32" if -(2**31) <= x < 2**31 else "int64"
+    if isinstance(x, float):
+        return config.floatx()
+    return np.asarray(x).dtype.name
+
+
+def common_dtype(inputs, as_float=False):
+    """Return the dtype in which ``inputs`` are computed.
+
+    Tensors decide. Constants beside them only lift the kind (an int tensor and a float constant meet in ``floatx``).
+    Among arrays alone, those with axes decide, and numbers only lift the kind.
+    """
+    inputs = [x for x in inputs if x is not None]
+    strong = [x for x in inputs if isinstance(x, KerasTensor)]
+    if not strong:
+        strong = [x for x in inputs if getattr(x, "ndim", 0)] or [x for x in inputs if hasattr(x, "dtype")] or inputs
+    dtype = promote_dtypes([natural_dtype(x) for x in strong])
+    rest = [natural_dtype(x) for x in inputs if not any(x is s for s in strong)]
+    if rest:
+        top = max(_kind(d) for d in rest)
+        if top > _kind(dtype):
+            dtype = config.floatx() if top == 2 else promote_dtypes([d for d in rest if _kind(d) == top])
+        elif top == 1 and _kind(dtype) == 1:
+            arrays = [natural_dtype(x) for x in inputs if isinstance(x, np.ndarray) and x.ndim]
+            dtype = promote_dtypes([dtype, *(d for d in arrays if _kind(d) == 1)])
+    if as_float and _kind(dtype) < 2:
+        dtype = config.floatx()
+    return dtype
+
+
+def _convert(x, dtype, keep_numbers):
+    if x is None:
+        return x
+    if isinstance(x, KerasTensor):
+        return x if x.dtype == dtype else _node(OPS["cast"], [x], {"dtype": dtype})
+    if type(x) in (bool, int, float) and keep_numbers:  # np.float64 is a float too, but would widen float32
+        return x
+    return x if isinstance(x, np.ndarray) and x.dtype == dtype else np.asarray(x).astype(dtype)
+
+
+# Application -------------------------------------------------------------------------------------------------------
+
+
+def _operand(x, symbolic):
+    if x is None or isinstance(x, (KerasTensor, np.ndarray, np.generic, bool, int, float, complex)):
+        return x
+    if isinstance(x, Operand):
+        return x.operand(symbolic)
+    array = np.asarray(x)
+    if array.dtype == object:
+        raise TypeError(f"Cannot compute with {x!r} of type {type(x).__name__}")
+    # Python lists are numbers too: their floats are floatx, not NumPy's float64.
+    if isinstance(x, (list, tuple)) and array.dtype == np.float64:
+        array = array.astype(config.floatx())
+    elif isinstance(x, (list, tuple)) and array.dtype == np.int64:
+        array = array.astype("int32") if np.all(np.abs(array) < 2**31) else array
+    return array
+
+
+def apply(name, *inputs, **attrs):
+    """Apply an op.
+
+    Parameters
+    ----------
+    name : str
+    *inputs : KerasTensor, Variable, array or number
+    **attrs
+        The op's parameters.
+
+    Returns
+    -------
+    ndarray or KerasTensor, or a tuple of them
+        Arrays if all inputs are concrete; a variable is concrete unless a trace is active.
+    """
+    op = OPS.get(name)
+    if op is None:
+        raise ValueError(f"Unknown op: {name!r}")
+    symbolic = any(isinstance(x, KerasTensor) for x in inputs)
+    if not symbolic and current() is not None:
+        symbolic = any(isinstance(x, Operand) for x in inputs)
+    inputs = [_operand(x, symbolic) for x in inputs]
+    if op.promote:
+        chosen = inputs if op.operands is None else inputs[op.operands]
+        dtype = common_dtype(chosen, op.promote == "float")
+        arrays = symbolic or any(getattr(x, "ndim", 0) for x in chosen)
+        chosen = [_convert(x, dtype, arrays) for x in chosen]
+        if op.operands is None:
+            inputs = chosen
+        else:
+            inputs[op.operands] = chosen
+    if symbolic:
+        return _node(op, inputs, attrs)
+    return op.meaning(*inputs, **attrs)
+
+
+def _spec(x, dtype):
+    if x is None or isinstance(x, KerasTensor):
+        return x
+    return Spec(np.shape(x), natural_dtype(x) if hasattr(x, "dtype") or dtype is None else dtype)
+
+
+def _node(op, inputs, attrs):
+    dtype = None
+    if op.promote:
+        chosen = inputs if op.operands is None else inputs[op.operands]
+        dtype = next((x.dtype for x in chosen if isinstance(x, KerasTensor)), None)
+        if dtype is None:
+            dtype = common_dtype(chosen, op.promote == "float")
+    result = op.shape(*[_spec(x, dtype) for x in inputs], **attrs)
+    if isinstance(result, list):
+        outputs = [KerasTensor(s, d) for s, d in result]
+        Node(op, inputs, attrs, outputs)
+        return tuple(outputs)
+    output = KerasTensor(*result)
+    Node(op, inputs, attrs, [output])
+    return output
+
+
+def cast(x, dtype):
+    """Return ``x`` in another dtype; itself if it has it already."""
+    return x if natural_dtype(x) == dtype and hasattr(x, "dtype") else apply("cast", x, dtype=dtype)
+
+
+def apply_symbolic(name, *inputs, **attrs):
+    """Apply an op, with a node in the graph even if no input is symbolic."""
+    return _node(OPS[name], list(inputs), attrs)
+
+
+def constant(value):
+    """Return a tensor that always holds ``value``."""
+    value = np.asarray(value)
+    return apply_symbolic("constant", value=value)
+
+
+define("constant", lambda value: (value.shape, value.dtype.name), lambda value: value, constant=True)
+
+Operand._apply = staticmethod(apply)

@@ -1,0 +1,305 @@
+"""Ops that move elements and compute none."""
+
+import math
+
+import numpy as np
+
+from fastfit.graph import shapes
+from fastfit.graph.op import apply, define
+from fastfit.graph.rows.helpers import symbolic, unbroadcast
+from fastfit.graph.shapes import axis_in
+
+A = apply
+
+
+# Reshape --------------------------------------------------------------------------------------------------------------
+# Unknown sizes in ``newshape`` are None, one more input each gives them (int scalars); without inputs one -1 may stand.
+
+
+def _with_dims(newshape, dims):
+    dims = iter(dims)
+    return tuple(int(next(dims, -1)) if d is None else d for d in newshape)
+
+
+def _reshape_shape(x, *dims, newshape):
+    shape = tuple(None if d == -1 else d for d in newshape)
+    gaps = [i for i, d in enumerate(newshape) if d == -1]
+    if len(gaps) > 1:
+        raise ValueError(f"reshape: only one dimension can be -1. Received: newshape={newshape}")
+    known = math.prod(d for d in shape if d is not None)
+    if None not in x.shape:
+        size = math.prod(x.shape)
+        free = [i for i, d in enumerate(shape) if d is None]
+        if len(free) == 1:
+            if known == 0 or size % known:
+                raise ValueError(f"reshape: cannot reshape a tensor of shape {x.shape} into {newshape}")
+            shape = tuple(size // known if d is None else d for d in shape)
+        elif not free and size != known:
+            raise ValueError(f"reshape: cannot reshape a tensor of shape {x.shape} into {newshape}")
+        return shape, x.dtype
+    # (None, 4, 5) to (-1, 20) keeps the unknown size; (None, 6) to (None dim, -1) yields 6.
+    if gaps and len([d for d in shape if d is None]) == 2 and x.shape.count(None) == 1:
+        rest = math.prod(d for d in x.shape if d is not None)
+        if known and rest % known == 0 and dims:
+            shape = tuple(rest // known if i == gaps[0] else d for i, d in enumerate(shape))
+    return shape, x.dtype
+
+
+def _reshape(x, *dims, newshape):
+    return np.reshape(x, _with_dims(newshape, dims))
+
+
+def reshape_to(value, x):
+    """Return ``value`` in the shape of ``x``, known or not."""
+    if x.shape.count(None) <= 1:
+        return A("reshape", value, newshape=tuple(-1 if d is None else d for d in x.shape))
+    return A("reshape_like", value, x)
+
+
+def _back(node, dy):
+    return [reshape_to(dy, node.inputs[0])] + [None] * (len(node.inputs) - 1)
+
+
+define("reshape", _reshape_shape, _reshape, _back, "reshape")
+define(
+    "reshape_like",
+    lambda x, like: (like.shape, x.dtype),
+    lambda x, like: np.reshape(x, np.shape(like)),
+    lambda node, dy: [reshape_to(dy, node.inputs[0]), None],
+    "reshape",
+)
+
+
+def _expand_shape(x, axis):
+    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    rank = len(x.shape) + len(axes)
+    places = {axis_in(a, rank) for a in axes}
+    rest = iter(x.shape)
+    return tuple(1 if i in places else next(rest) for i in range(rank)), x.dtype
+
+
+define("expand_dims", _expand_shape, lambda x, axis: np.expand_dims(x, axis), _back, "reshape")
+
+
+def _squeeze_shape(x, axis=None):
+    if axis is None:
+        return tuple(d for d in x.shape if d != 1), x.dtype
+    axes = shapes.axes_in(axis, len(x.shape))
+    for a in axes:
+        if x.shape[a] not in (1, None):
+            raise ValueError(f"squeeze: axis {a} has size {x.shape[a]}, not 1 (shape {x.shape})")
+    return tuple(d for i, d in enumerate(x.shape) if i not in axes), x.dtype
+
+
+define("squeeze", _squeeze_shape, lambda x, axis=None: np.squeeze(x, axis=axis), _back, "reshape")
+
+# Order of axes and of elements ----------------------------------------------------------------------------------------
+
+
+def _order(axes, rank):
+    return tuple(reversed(range(rank))) if axes is None else tuple(axis_in(a, rank) for a in axes)
+
+
+def _transpose_grad(node, dy):
+    order = _order(node.attrs.get("axes"), len(node.inputs[0].shape))
+    return [A("transpose", dy, axes=tuple(int(i) for i in np.argsort(order)))]
+
+
+def _transpose_shape(x, axes=None):
+    order = _order(axes, len(x.shape))
+    if sorted(order) != list(range(len(x.shape))):
+        raise ValueError(f"transpose: axes {axes} do not fit a tensor of shape {x.shape}")
+    return tuple(x.shape[i] for i in order), x.dtype
+
+
+define("transpose", _transpose_shape, lambda x, axes=None: np.transpose(x, axes), _transpose_grad, "transpose")
+define(
+    "flip",
+    lambda x, axis=None: (x.shape, x.dtype),
+    lambda x, axis=None: np.flip(x, axis),
+    lambda node, dy: [A("flip", dy, **node.attrs)],
+)
+define(
+    "roll",
+    lambda x, shift, axis=None: (x.shape, x.dtype),
+    lambda x, shift, axis=None: np.roll(x, shift, axis),
+    lambda node, dy: [A("roll", dy, shift=_negated(node.attrs["shift"]), axis=node.attrs.get("axis"))],
+)
+
+
+def _negated(shift):
+    return tuple(-s for s in shift) if isinstance(shift, (tuple, list)) else -shift
+
+
+# Broadcast ------------------------------------------------------------------------------------------------------------
+
+
+def _broadcast_to_shape(x, *dims, shape):
+    shapes.broadcast(x.shape, tuple(shape))
+    return tuple(shape), x.dtype
+
+
+define(
+    "broadcast_to",
+    _broadcast_to_shape,
+    lambda x, *dims, shape: np.broadcast_to(x, _with_dims(shape, dims)),
+    lambda node, dy: [unbroadcast(dy, node.inputs[0])] + [None] * (len(node.inputs) - 1),
+    "broadcast",
+)
+define(
+    "broadcast_like",
+    lambda x, like: (like.shape, x.dtype),
+    lambda x, like: np.broadcast_to(x, np.shape(like)),
+    lambda node, dy: [unbroadcast(dy, node.inputs[0]), None],
+    "broadcast",
+)
+define(
+    "full",
+    lambda *dims, shape, value, dtype: (tuple(shape), dtype),
+    lambda *dims, shape, value, dtype: np.full(_with_dims(shape, dims), value, dtype),
+    constant=True,
+)
+define(
+    "full_like",
+    lambda x, value, dtype: (x.shape, dtype),
+    lambda x, value, dtype: np.full(np.shape(x), value, dtype),
+    None,
+    "fill",
+    constant=True,
+)
+
+# Joining and cutting --------------------------------------------------------------------------------------------------
+
+
+def _concatenate_shape(*xs, axis=0):
+    rank = len(xs[0].shape)
+    axis = axis_in(axis, rank)
+    shape = list(xs[0].shape)
+    for x in xs[1:]:
+        if len(x.shape) != rank:
+            raise ValueError(f"concatenate: ranks differ. Received shapes {[s.shape for s in xs]}")
+        for i, d in enumerate(x.shape):
+            if i == axis:
+                shape[i] = None if shape[i] is None or d is None else shape[i] + d
+            elif shape[i] is None:
+                shape[i] = d
+            elif d is not None and d != shape[i]:
+                raise ValueError(f"concatenate: shapes differ off axis {axis}. Received {[s.shape for s in xs]}")
+    return tuple(shape), xs[0].dtype
+
+
+def _concatenate_grad(node, dy):
+    axis = axis_in(node.attrs.get("axis", 0), len(node.outputs[0].shape))
+    sizes = [np.shape(x)[axis] if not symbolic(x) else x.shape[axis] for x in node.inputs]
+    if None in sizes:
+        return [A("slice_as", dy, *node.inputs, axis=axis, which=i) if symbolic(x) else None
+                for i, x in enumerate(node.inputs)]  # fmt: skip
+    result, start = [], 0
+    for x, size in zip(node.inputs, sizes, strict=True):
+        key = (slice(None),) * axis + (slice(start, start + size),)
+        result.append(A("getitem", dy, key=key) if symbolic(x) else None)
+        start += size
+    return result
+
+
+define(
+    "concatenate",
+    _concatenate_shape,
+    lambda *xs, axis=0: np.concatenate(xs, axis=axis),
+    _concatenate_grad,
+    "concatenate",
+    promote="same",
+)
+
+
+def _slice_as(dy, *xs, axis, which):
+    start = sum(np.shape(x)[axis] for x in xs[:which])
+    return dy[(slice(None),) * axis + (slice(start, start + np.shape(xs[which])[axis]),)]
+
+
+# The part of dy that belongs to input ``which`` of a concatenation along an axis of unknown size.
+define("slice_as", lambda dy, *xs, axis, which: (xs[which].shape, dy.dtype), _slice_as)
+
+
+def _stack_shape(*xs, axis=0):
+    shape = shapes.broadcast(*[x.shape for x in xs])
+    axis = axis_in(axis, len(shape) + 1)
+    return (*shape[:axis], len(xs), *shape[axis:]), xs[0].dtype
+
+
+def _stack_grad(node, dy):
+    axis = axis_in(node.attrs.get("axis", 0), len(node.outputs[0].shape))
+    return [A("getitem", dy, key=(slice(None),) * axis + (i,)) for i in range(len(node.inputs))]
+
+
+define("stack", _stack_shape, lambda *xs, axis=0: np.stack(xs, axis=axis), _stack_grad, promote="same")
+
+
+def _tile_shape(x, repeats):
+    rank = max(len(x.shape), len(repeats))
+    shape = (1,) * (rank - len(x.shape)) + tuple(x.shape)
+    repeats = (1,) * (rank - len(repeats)) + tuple(repeats)
+    return tuple(None if d is None else d * r for d, r in zip(shape, repeats, strict=True)), x.dtype
+
+
+def _tile_grad(node, dy):
+    x, repeats = node.inputs[0], tuple(node.attrs["repeats"])
+    rank = max(len(x.shape), len(repeats))
+    shape = (1,) * (rank - len(x.shape)) + x.shape
+    repeats = (1,) * (rank - len(repeats)) + repeats
+    if shape.count(None) > 1:
+        raise NotImplementedError("tile: gradient with several unknown dimensions")
+    pairs = [p for r, d in zip(repeats, shape, strict=True) for p in (r, -1 if d is None else d)]
+    total = A("sum", A("reshape", dy, newshape=tuple(pairs)), axis=tuple(range(0, 2 * rank, 2)), keepdims=False)
+    return [reshape_to(total, x)]
+
+
+define("tile", _tile_shape, lambda x, repeats: np.tile(x, repeats), _tile_grad)
+
+
+def _repeat_shape(x, repeats, axis):
+    axis = axis_in(axis, len(x.shape))
+    size = x.shape[axis]
+    if isinstance(repeats, int):
+        size = None if size is None else size * repeats
+    else:
+        size = int(np.sum(repeats)) if np.size(repeats) > 1 or size is None else size * int(np.sum(repeats))
+    return (*x.shape[:axis], size, *x.shape[axis + 1 :]), x.dtype
+
+
+def _repeat_grad(node, dy):
+    x, repeats, axis = node.inputs[0], node.attrs["repeats"], node.attrs["axis"]
+    axis = axis_in(axis, len(x.shape))
+    if not isinstance(repeats, int):
+        index = np.repeat(np.arange(len(repeats)), repeats)
+        return [A("scatter_add", dy, index, x, axis=axis)]
+    shape = tuple(-1 if d is None else d for d in x.shape)
+    if shape.count(-1) > 1:
+        raise NotImplementedError("repeat: gradient with several unknown dimensions")
+    shape = (*shape[: axis + 1], repeats, *shape[axis + 1 :])
+    return [A("sum", A("reshape", dy, newshape=shape), axis=axis + 1, keepdims=False)]
+
+
+define(
+    "repeat", _repeat_shape, lambda x, repeats, axis: np.repeat(x, repeats, axis=axis), _repeat_grad
+)
+
+
+def _pad_shape(x, pad_width, mode="constant", constant_values=0):
+    dims = zip(x.shape, pad_width, strict=True)
+    return tuple(None if d is None else d + before + after for d, (before, after) in dims), x.dtype
+
+
+def _pad(x, pad_width, mode="constant", constant_values=0):
+    extra = {"constant_values": constant_values} if mode == "constant" else {}
+    return np.pad(x, pad_width, mode=mode, **extra)
+
+
+def _pad_grad(node, dy):
+    if node.attrs.get("mode", "constant") != "constant":
+        raise NotImplementedError(f"pad: gradient in mode {node.attrs['mode']!r}")
+    key = tuple(slice(before, -after if after else None) for before, after in node.attrs["pad_width"])
+    return [A("getitem", dy, key=key)]
+
+
+define("pad", _pad_shape, _pad, _pad_grad)

@@ -1,0 +1,59 @@
+"""Where a variable's numbers live: aligned memory of the native core, in one engine per process."""
+
+import os
+import threading
+
+from fastfit import _core
+
+_lock = threading.Lock()
+_engine = None
+# Counts changes of layout: programs that borrowed an earlier storage are then out of date.
+generation = 0
+
+
+def engine():
+    """Return the process's engine, made at first use.
+
+    FASTFIT_ISA forces an instruction set ("generic", "avx2", "avx512", "neon"), FASTFIT_NUM_THREADS the number of
+    threads, the calling one included.
+    """
+    global _engine
+    if _engine is None:
+        with _lock:
+            if _engine is None:
+                _engine = _core.Engine(os.environ.get("FASTFIT_ISA") or None, _threads())
+    return _engine
+
+
+def _threads():
+    text = os.environ.get("FASTFIT_NUM_THREADS", "").strip()
+    if not text:
+        return 0
+    if not text.isdigit() or int(text) == 0:
+        raise ValueError(f"FASTFIT_NUM_THREADS must be a positive integer. Received: {text!r}")
+    return int(text)
+
+
+def make(shape, dtype, packed=False):
+    """Return zeroed storage for an array.
+
+    Parameters
+    ----------
+    shape : tuple
+    dtype : str
+    packed : bool, default=False
+        In the panels that the dense kernels read.
+    """
+    return _core.Storage(engine(), shape, dtype, packed)
+
+
+def pack(variable):
+    """Move a float32 matrix into panels, if it is not there yet."""
+    global generation
+    old = variable._storage
+    if old.packed:
+        return
+    new = make(old.shape, old.dtype, packed=True)
+    new.write(old.read())
+    variable._storage = new
+    generation += 1

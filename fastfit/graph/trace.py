@@ -1,0 +1,66 @@
+"""Traces: while one is active, variables are read as tensors and assignments are recorded, not done."""
+
+import threading
+
+from fastfit.graph.tensor import KerasTensor, Node
+
+_local = threading.local()
+
+
+def current():
+    """Return the innermost active trace of this thread, or None."""
+    stack = getattr(_local, "stack", None)
+    return stack[-1] if stack else None
+
+
+class Trace:
+    """A recording of reads and assignments of variables.
+
+    Attributes
+    ----------
+    variables : dict
+        Variable to the tensor of its value when the program starts.
+    updates : dict
+        Variable to the tensor of its value when the program ends, if it was assigned.
+    losses : list
+        Scalars that layers added.
+    """
+
+    def __init__(self):
+        self.variables = {}
+        self.updates = {}
+        self.losses = []
+        self._streams = 0
+
+    def __enter__(self):
+        if not hasattr(_local, "stack"):
+            _local.stack = []
+        _local.stack.append(self)
+        return self
+
+    def __exit__(self, *exc):
+        _local.stack.remove(self)
+
+    def read(self, variable):
+        """Return the tensor of the variable's value at this point."""
+        if variable in self.updates:
+            return self.updates[variable]
+        if variable not in self.variables:
+            self.variables[variable] = variable_tensor(variable)
+        return self.variables[variable]
+
+    def write(self, variable, tensor):
+        """Record that the variable now holds ``tensor``."""
+        self.updates[variable] = tensor
+
+    def next_stream(self):
+        """Return the number of a stream of random numbers that nothing else in this trace draws from."""
+        self._streams += 1
+        return self._streams - 1
+
+
+def variable_tensor(variable):
+    """Return a tensor of a variable's value."""
+    tensor = KerasTensor(variable.shape, variable.dtype, name=variable.name)
+    Node("variable", [], {"variable": variable}, [tensor])
+    return tensor

@@ -1,0 +1,52 @@
+"""What a layer's call hands on to the calls inside it: the ``training`` flag and the masks of tensors."""
+
+import threading
+
+from fastfit.graph.tensor import KerasTensor
+
+
+class _CallContext(threading.local):
+    def __init__(self):
+        self.training = None
+        self.depth = 0
+        # A NumPy array takes no attribute, so its mask is kept here while the outermost call runs. The tensor is kept
+        # with it: a freed one would leave its id to another.
+        self.masks = {}
+
+
+context = _CallContext()
+
+
+class enter_call:
+    """Hold ``training`` for the calls inside; the outermost one drops the masks when it ends."""
+
+    def __init__(self, training):
+        self.training = training
+
+    def __enter__(self):
+        self.outer_training = context.training
+        context.training = self.training
+        context.depth += 1
+        return self
+
+    def __exit__(self, *exc):
+        context.training = self.outer_training
+        context.depth -= 1
+        if context.depth == 0:
+            context.masks.clear()
+
+
+def get_mask(tensor):
+    """Return the mask of a tensor, or None."""
+    if isinstance(tensor, KerasTensor):
+        return getattr(tensor, "_keras_mask", None)
+    entry = context.masks.get(id(tensor))
+    return None if entry is None else entry[1]
+
+
+def set_mask(tensor, mask):
+    """Attach a mask to a tensor."""
+    if isinstance(tensor, KerasTensor):
+        tensor._keras_mask = mask
+    elif context.depth:
+        context.masks[id(tensor)] = (tensor, mask)

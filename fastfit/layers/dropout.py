@@ -1,0 +1,47 @@
+"""Dropout: random zeros while training."""
+
+from fastfit.graph import randomness, trace
+from fastfit.graph.op import apply
+from fastfit.graph.tensor import KerasTensor
+from fastfit.layers.layer import Layer
+from fastfit.layers.legacy import rename_keywords
+
+
+class Dropout(Layer):
+    """Set values to 0 with probability ``rate`` and scale the others by 1 / (1 - rate), in training only.
+
+    Parameters
+    ----------
+    rate : float
+        In [0, 1].
+    noise_shape : tuple, optional
+        Shape of the mask; a 1 shares it along that axis.
+    seed : int, optional
+    """
+
+    def __init__(self, rate=None, noise_shape=None, seed=None, **kwargs):
+        rate = rename_keywords("Dropout", kwargs, {"p": "rate"}).get("rate", rate)
+        super().__init__(**kwargs)
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+            raise ValueError(
+                f"Invalid value received for argument `rate`. Expected a float value between 0 and 1. Received: {rate=}"
+            )
+        self.rate = rate
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        self.seed = seed
+        self.seed_generator = randomness.SeedGenerator(seed)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs, training=False):
+        if not training or self.rate == 0:
+            return inputs
+        symbolic = isinstance(inputs, KerasTensor) or trace.current() is not None
+        drawn = randomness.draw(self.seed_generator, symbolic)
+        return apply("dropout", inputs, rate=float(self.rate), noise_shape=self.noise_shape, **drawn)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed, "noise_shape": self.noise_shape}

@@ -1,0 +1,158 @@
+"""How a layer knows its variables and the layers inside it: by looking through its attributes."""
+
+import math
+
+from fastfit.graph.variable import Variable
+
+
+class Tracked:
+    """Variables and sublayers held in attributes, lists, tuples and dicts, at any depth.
+
+    Attributes are walked when asked for, not recorded when set, so that a layer appended to a list later counts too.
+    A class names attributes that must not be walked in ``_untracked_attributes``.
+    """
+
+    _untracked_attributes = frozenset(
+        {"_init_args", "_inbound_nodes", "_losses", "_build_shapes", "_trainable_variables", "_non_trainable_variables"}
+    )
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        merged = frozenset().union(*(getattr(base, "_untracked_attributes", ()) for base in cls.__mro__))
+        cls._untracked_attributes = merged
+
+    def _attribute_objects(self, kind):
+        found = {}
+        for name, value in list(self.__dict__.items()):
+            if name not in self._untracked_attributes:
+                _collect(value, kind, found)
+        return list(found.values())
+
+    def _sublayers(self):
+        """Layers directly inside this one, in the order in which their attributes were set."""
+        return [layer for layer in self._attribute_objects(Tracked) if layer is not self]
+
+    def _own_variables(self):
+        """This layer's own variables as (trainable, non-trainable), whatever ``self.trainable`` says."""
+        known = {id(v) for v in self._trainable_variables} | {id(v) for v in self._non_trainable_variables}
+        for v in self._attribute_objects(Variable):
+            if id(v) not in known:
+                (self._trainable_variables if v.trainable else self._non_trainable_variables).append(v)
+        return self._trainable_variables, self._non_trainable_variables
+
+    def _flatten_layers(self, include_self=True):
+        """This layer and those inside it, each once, depth first."""
+        found, stack = {}, [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                stack.extend(reversed(layer._sublayers()))
+        return [layer for layer in found.values() if include_self or layer is not self]
+
+    @property
+    def trainable(self):
+        """Whether the variables of this layer and of those inside it are trained. Setting it reaches inside."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        value = bool(value)
+        self._trainable = value
+        for v in self._own_variables()[0]:
+            v.trainable = value
+        for layer in self._sublayers():
+            layer.trainable = value
+
+    @property
+    def variables(self):
+        """All variables, layer by layer, each once."""
+        found = {}
+        for layer in self._flatten_layers():
+            for group in layer._own_variables():
+                found.update((id(v), v) for v in group)
+        return list(found.values())
+
+    @property
+    def weights(self):
+        """All weights in layer order; inside a layer trainable ones first."""
+        return self.variables
+
+    @property
+    def trainable_weights(self):
+        """Weights that training changes. A layer with ``trainable=False`` hides all that is inside it."""
+        found = {}
+        self._collect_trainable(found)
+        return list(found.values())
+
+    def _collect_trainable(self, found):
+        if not self.trainable:
+            return
+        found.update((id(v), v) for v in self._own_variables()[0] if v.trainable)
+        for layer in self._sublayers():
+            layer._collect_trainable(found)
+
+    @property
+    def non_trainable_weights(self):
+        """Weights that training leaves alone."""
+        trainable = {id(v) for v in self.trainable_weights}
+        return [v for v in self.weights if id(v) not in trainable]
+
+    @property
+    def trainable_variables(self):
+        """Variables that training changes."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self):
+        """Variables that training leaves alone."""
+        trainable = {id(v) for v in self.trainable_weights}
+        return [v for v in self.variables if id(v) not in trainable]
+
+    def get_weights(self):
+        """Return the weights as a list of arrays, in the order of ``weights``."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights):
+        """Set the weights from a list of arrays.
+
+        Parameters
+        ----------
+        weights : list of array
+            As many as ``weights`` has, of the same shapes.
+        """
+        own, weights = self.weights, list(weights)
+        if len(weights) != len(own):
+            raise ValueError(
+                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length "
+                f"{len(weights)}, but the layer was expecting {len(own)} weights."
+            )
+        for v, value in zip(own, weights, strict=True):
+            shape = tuple(getattr(value, "shape", ()))
+            if tuple(v.shape) != shape:
+                raise ValueError(
+                    f"Layer '{self.name}' weight '{v.name}' has shape {tuple(v.shape)}, not compatible with the "
+                    f"provided weight shape {shape}."
+                )
+        for v, value in zip(own, weights, strict=True):
+            v.assign(value)
+
+    def count_params(self):
+        """Return the number of scalars in the weights."""
+        if not self.built:
+            raise ValueError(
+                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built. You can build "
+                "it manually via: `layer.build(input_shape)`."
+            )
+        return sum(math.prod(v.shape) for v in self.weights)
+
+
+def _collect(value, kind, found):
+    if isinstance(value, kind):
+        found[id(value)] = value
+    elif isinstance(value, dict):
+        for item in value.values():
+            _collect(item, kind, found)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            _collect(item, kind, found)

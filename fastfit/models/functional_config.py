@@ -1,0 +1,172 @@
+"""Functional models as configs, and back."""
+
+import inspect
+
+import numpy as np
+
+from fastfit import layers as layer_registry
+from fastfit.graph.op import apply
+from fastfit.graph.tensor import KerasTensor
+from fastfit.layers.input import InputLayer
+from fastfit.layers.layer import Layer
+from fastfit.utils import nest
+from fastfit.utils.registry import MODULE_ROOT, config_of, get_registered_object
+
+# Model classes by name: the models' own modules add themselves, since they build on this one.
+MODEL_CLASSES: dict = {}
+
+
+def is_plain(model):
+    """Whether the class of the model can be made from inputs and outputs alone."""
+    init = type(model).__init__
+    return "inputs" in inspect.signature(init).parameters
+
+
+def get_config(model):
+    """Return the config of a functional model."""
+    graph = model._graph
+    index = {}  # of each node among those of its operation inside this model
+    for operation in graph.operations:
+        inside = [n for n in operation._inbound_nodes if id(n) in graph.node_ids]
+        index.update((id(n), k) for k, n in enumerate(inside))
+
+    def where(t):
+        return [graph.operation_of(t.node).name, index[id(t.node)], t.index]
+
+    def encode(x):
+        if isinstance(x, KerasTensor):
+            return _special("keras_tensor", {"shape": x.shape, "dtype": x.dtype, "keras_history": where(x)})
+        if isinstance(x, dict):
+            return {k: encode(v) for k, v in x.items()}
+        if isinstance(x, tuple):
+            return _special("tuple", [encode(v) for v in x])
+        return [encode(v) for v in x] if isinstance(x, list) else _encode_leaf(x)
+
+    entries = []
+    for operation in graph.operations:
+        nodes = []
+        for node in operation._inbound_nodes:
+            if id(node) not in graph.node_ids or isinstance(operation, InputLayer):
+                continue
+            if isinstance(operation, Layer):
+                args, kwargs = node.attrs["args"], node.attrs["kwargs"]
+            else:
+                args, kwargs = tuple(node.inputs), node.attrs
+            nodes.append({"args": encode(list(args)), "kwargs": encode(kwargs)})
+        entries.append({**_entry(operation), "name": operation.name, "inbound_nodes": nodes})
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "layers": entries,
+        "input_layers": nest.map_structure(where, model._inputs_struct),
+        "output_layers": nest.map_structure(where, model._outputs_struct),
+    }
+
+
+def _special(kind, config):
+    return {"class_name": f"__{kind}__", "config": config}
+
+
+def _encode_leaf(x):
+    """Return what JSON can hold of an argument; an index may be a slice or an ellipsis, a constant an array."""
+    if isinstance(x, slice):
+        return _special("slice", [x.start, x.stop, x.step])
+    if x is Ellipsis:
+        return _special("ellipsis", None)
+    if isinstance(x, (np.ndarray, np.generic)):
+        return _special("numpy", {"value": x.tolist(), "dtype": x.dtype.name})
+    return x
+
+
+_DECODERS = {
+    "__slice__": lambda config: slice(*config),
+    "__ellipsis__": lambda config: Ellipsis,
+    "__numpy__": lambda config: np.array(config["value"], config["dtype"]),
+}
+
+
+def _entry(operation):
+    if isinstance(operation, Layer):
+        entry = config_of(operation, "layers")
+        build = operation.get_build_config()
+        return {**entry, "build_config": build} if build else entry
+    name = operation.op if isinstance(operation.op, str) else operation.op.name
+    return {"module": f"{MODULE_ROOT}.ops", "class_name": "Op", "config": {"name": name}, "registered_name": None}
+
+
+def make_layer(entry, custom_objects=None):
+    """Return the layer or model of a config entry."""
+    name = entry.get("registered_name") or entry["class_name"]
+    cls = get_registered_object(name, custom_objects, MODEL_CLASSES)
+    if cls is not None:
+        config = dict(entry["config"])
+        return cls.from_config(config)
+    return layer_registry.deserialize(entry, custom_objects)
+
+
+def rebuild(config, custom_objects=None):
+    """Return (inputs, outputs) of a graph of new layers as a config describes it."""
+    made, pending, outputs_of = {}, [], {}
+    for entry in config["layers"]:
+        name = entry.get("name") or entry["config"]["name"]
+        if entry["class_name"] == "Op":
+            made[name] = entry["config"]["name"]
+        else:
+            made[name] = make_layer(entry, custom_objects)
+        if isinstance(made[name], InputLayer):
+            outputs_of[name, 0] = [made[name].output]
+        pending += [(name, k, node) for k, node in enumerate(entry["inbound_nodes"])]
+
+    def decode(x):
+        if _is_history(x):
+            name, node, tensor = x["config"]["keras_history"]
+            return outputs_of[name, node][tensor]
+        kind = x.get("class_name") if isinstance(x, dict) else None
+        if kind == "__tuple__":
+            return tuple(decode(v) for v in x["config"])
+        if kind in _DECODERS:
+            return _DECODERS[kind](x["config"])
+        if isinstance(x, dict):
+            return {k: decode(v) for k, v in x.items()}
+        if isinstance(x, (list, tuple)):
+            return type(x)(decode(v) for v in x)
+        return x
+
+    while pending:
+        waiting = []
+        for name, k, node in pending:
+            # The nodes of a layer must be made in order, or their numbers would change.
+            if (k and (name, k - 1) not in outputs_of) or not all(h in outputs_of for h in _histories(node)):
+                waiting.append((name, k, node))
+                continue
+            args, kwargs = decode(node["args"]), decode(node["kwargs"])
+            operation = made[name]
+            result = apply(operation, *args, **kwargs) if isinstance(operation, str) else operation(*args, **kwargs)
+            outputs_of[name, k] = nest.flatten(result)
+        if len(waiting) == len(pending):
+            raise ValueError(f"The config holds nodes whose inputs are missing: {[w[0] for w in waiting]}")
+        pending = waiting
+
+    def tensor_at(place):
+        if len(place) == 3 and isinstance(place[0], str) and not isinstance(place[1], str):
+            return outputs_of[place[0], place[1]][place[2]]
+        return type(place)(map(tensor_at, place))
+
+    def tensors_at(places):
+        return {k: tensors_at(v) for k, v in places.items()} if isinstance(places, dict) else tensor_at(places)
+
+    return tensors_at(config["input_layers"]), tensors_at(config["output_layers"])
+
+
+def _is_history(x):
+    return isinstance(x, dict) and x.get("class_name") == "__keras_tensor__"
+
+
+def _histories(x):
+    if _is_history(x):
+        return [tuple(x["config"]["keras_history"][:2])]
+    if isinstance(x, dict):
+        return [h for v in x.values() for h in _histories(v)]
+    if isinstance(x, (list, tuple)):
+        return [h for v in x for h in _histories(v)]
+    return []

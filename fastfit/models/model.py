@@ -1,0 +1,163 @@
+"""Model: layers that can be trained together."""
+
+import inspect
+import json
+
+from fastfit.layers.layer import Layer
+from fastfit.layers.shapes import has_tensor, map_shapes, placeholder
+from fastfit.models.summary import print_summary
+from fastfit.training.trainer import Trainer
+from fastfit.utils.registry import config_of
+
+
+def functional_arguments(args, kwargs):
+    """Whether these are the arguments (inputs, outputs) of a functional model."""
+    return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs)
+
+
+class Model(Trainer, Layer):
+    """Layers with an object for training.
+
+    ``Model(inputs, outputs)`` makes a functional model from symbolic tensors. A subclass defines its layers in
+    ``__init__`` and its computation in ``call``.
+
+    Parameters
+    ----------
+    inputs, outputs : KerasTensor, list, tuple or dict of them
+    name : str, optional
+    trainable : bool, optional
+    """
+
+    # Set by the module of the functional model, which builds on this one.
+    _functional_class = None
+
+    def __new__(cls, *args, **kwargs):
+        if cls is Model and functional_arguments(args, kwargs):
+            return Layer.__new__(Model._functional_class, *args, **kwargs)
+        return Layer.__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args, **kwargs):
+        if functional_arguments(args, kwargs) and not isinstance(self, Model._functional_class):
+            # A subclass of Model that hands inputs and outputs to super().__init__() is a functional model.
+            _make_functional(type(self))
+            Model._functional_class.__init__(self, *args, **kwargs)
+            return
+        Trainer.__init__(self)
+        Layer.__init__(self, *args, **kwargs)
+
+    def call(self, *args, **kwargs):
+        raise NotImplementedError(
+            f"Model {type(self).__name__} does not have a `call()` method implemented."
+        )
+
+    @property
+    def layers(self):
+        """The layers directly inside the model."""
+        return self._sublayers()
+
+    @layers.setter
+    def layers(self, _):
+        raise AttributeError("`Model.layers` attribute is reserved and should not be used. Please use another name.")
+
+    def get_layer(self, name=None, index=None):
+        """Return a layer by its name or its position.
+
+        Parameters
+        ----------
+        name : str, optional
+        index : int, optional
+            Exactly one of the two.
+        """
+        if (name is None) == (index is None):
+            what = "both" if name is not None else "neither"
+            raise ValueError(f"Provide either a layer name or a layer index, not {what}. Received: {name=}, {index=}")
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(
+                    f"Was asked to retrieve layer at index {index} but model only has {len(self.layers)} layers."
+                )
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"No such layer: {name}. Existing layers are: {[layer.name for layer in self.layers]}.")
+
+    def build(self, input_shape=None):
+        """Build all layers for an input shape, or a structure of them."""
+        if input_shape is None or self.built:
+            return
+        inputs = map_shapes(lambda s: placeholder(s, "float32"), input_shape)
+        parameters = list(inspect.signature(type(self).call).parameters.values())[1:]
+        wanted = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+        several = isinstance(inputs, (list, tuple)) and len(wanted) == len(inputs) > 1
+        self.built = True  # or the call below would come here again
+        try:
+            self.compute_output_spec(*(inputs if several else [inputs]))
+        except Exception:
+            self.built = False
+            raise
+
+    def _build_from(self, args, kwargs):
+        if type(self).build is Model.build:
+            self._build_shapes = _first_shapes(args, kwargs)
+            self.built = True
+            return
+        super()._build_from(args, kwargs)
+
+    def summary(
+        self,
+        line_length=None,
+        positions=None,
+        print_fn=None,
+        expand_nested=False,
+        show_trainable=False,
+        layer_range=None,
+    ):
+        """Print a table of the layers and the numbers of parameters.
+
+        Parameters
+        ----------
+        line_length : int, optional
+        positions : list of float, optional
+            Where the columns end, as fractions of the line.
+        print_fn : callable, optional
+            Gets the whole text in one string, instead of standard output.
+        expand_nested : bool, default=False
+            Show the layers of nested models too.
+        show_trainable : bool, default=False
+            Add a column that says whether a layer is trained.
+        layer_range : list of two str, optional
+            First and last layer to show, by name or regular expression.
+        """
+        print_summary(
+            self,
+            line_length=line_length,
+            positions=positions,
+            print_fn=print_fn,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+            layer_range=layer_range,
+        )
+
+    def to_json(self, **kwargs):
+        """Return the config of the model as a JSON string; ``kwargs`` go to ``json.dumps``."""
+        config = config_of(self, "models")
+        config["module"] = config["module"] or type(self).__module__
+        return json.dumps(config, **kwargs)
+
+
+def _first_shapes(args, kwargs):
+    for value in [*args, *kwargs.values()]:
+        if has_tensor(value) and hasattr(value, "shape"):
+            return (None, *tuple(value.shape)[1:])
+    return None
+
+
+def _make_functional(cls):
+    """Put the functional model in the place of Model among the bases of a user's class."""
+    if cls in (object, Model, Layer, Trainer) or issubclass(cls, Model._functional_class):
+        return
+    for base in cls.__bases__:
+        if issubclass(base, Model):
+            _make_functional(base)
+    cls.__bases__ = tuple(Model._functional_class if base is Model else base for base in cls.__bases__)

@@ -1,0 +1,12 @@
+"""The functions of ``keras.ops``.
+
+On arrays they compute at once, with NumPy; on symbolic tensors they add to the graph.
+"""
+
+from fastfit.ops import nn as nn
+from fastfit.ops import numpy as numpy
+from fastfit.ops import protocol as _protocol  # noqa: F401  fills the table of NumPy functions
+from fastfit.ops.core import *  # noqa: F403
+from fastfit.ops.math import *  # noqa: F403
+from fastfit.ops.nn import *  # noqa: F403
+from fastfit.ops.numpy import *  # noqa: F403

@@ -1,0 +1,72 @@
+"""The learning rate of an optimizer: a variable, a schedule or a function."""
+
+import numpy as np
+
+from fastfit.graph.variable import Variable
+from fastfit.optimizers.helpers import as_number
+from fastfit.optimizers.schedules import LearningRateSchedule
+
+
+class HasLearningRate:
+    """The learning rate, and the old ``decay`` per step."""
+
+    @property
+    def learning_rate(self):
+        """The learning rate; settable unless a schedule gives it."""
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            return self._decayed(self._learning_rate(self._iterations.value))
+        if isinstance(self._learning_rate, Variable):
+            return self._learning_rate if not self.decay else self._decayed(self._learning_rate.value)
+        return self._decayed(self._learning_rate())
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        if isinstance(value, LearningRateSchedule) or callable(value):
+            if isinstance(self._learning_rate, Variable):
+                self._variables = [v for v in self._variables if v is not self._learning_rate]
+            self._learning_rate = value
+            return
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            raise TypeError(
+                "This optimizer was created with a `LearningRateSchedule` object as its `learning_rate` constructor "
+                "argument, hence its learning rate is not settable. If you need the learning rate to be settable, you "
+                "should instantiate the optimizer with a float `learning_rate` argument."
+            )
+        value = np.asarray(as_number(value, "learning_rate"), "float32")
+        if isinstance(self._learning_rate, Variable):
+            self._learning_rate.assign(value)
+        else:
+            self._learning_rate = Variable(value, trainable=False, name="learning_rate")
+
+    lr = learning_rate
+
+    def _decayed(self, rate):
+        return rate / (1.0 + self.decay * self._iterations) if self.decay else rate
+
+    @property
+    def has_constant_learning_rate(self):
+        """Whether the rate stays the same from step to step unless somebody sets it."""
+        return isinstance(self._learning_rate, Variable) and not self.decay
+
+    def learning_rates(self, first, count):
+        """Return the learning rates of ``count`` calls as float32, counting calls from ``first``.
+
+        Parameters
+        ----------
+        first : int
+            Value of the raw step count before the first of them.
+        count : int
+        """
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            steps = np.arange(first, first + count)
+            if self._learning_rate.takes_arrays:
+                rates = np.asarray(self._learning_rate(steps), "float64")
+            else:
+                rates = np.array([float(self._learning_rate(s)) for s in steps])
+        elif isinstance(self._learning_rate, Variable):
+            rates = np.full(count, float(self._learning_rate.numpy()))
+        else:
+            rates = np.array([float(self._learning_rate()) for _ in range(count)])
+        if self.decay:
+            rates = rates / (1.0 + self.decay * np.arange(first, first + count))
+        return np.broadcast_to(rates, (count,)).astype("float32")

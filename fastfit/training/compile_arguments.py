@@ -1,0 +1,291 @@
+"""What compile() was given, resolved per output: losses, loss weights, metrics and their log names."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from numbers import Real
+
+from fastfit import losses as losses_module
+from fastfit import metrics as metrics_module
+from fastfit.utils.naming import to_snake_case
+
+ACCURACY = ("accuracy", "acc")
+CROSSENTROPY = ("crossentropy", "ce")
+
+
+class OutputLoss:
+    """The loss of one output.
+
+    Attributes
+    ----------
+    identifier
+        As given to compile; None for no loss.
+    weight : float or None
+    function : callable or None
+        Resolved when shapes are known.
+    """
+
+    def __init__(self, identifier, weight):
+        self.identifier, self.weight = identifier, weight
+        self.function = None
+        if identifier is not None and not _by_shape(identifier):
+            self.function = losses_module.get(identifier)
+            if isinstance(self.function, type):
+                self.function = self.function()
+
+    def resolve(self, y, y_pred):
+        """The function, once the shapes of targets and predictions are known."""
+        if self.function is None and self.identifier is not None:
+            self.function = losses_module.get(_crossentropy_for(y, y_pred))
+        return self.function
+
+    def __call__(self, y, y_pred, sample_weight):
+        function = self.resolve(y, y_pred)
+        if isinstance(function, losses_module.Loss):
+            return function(y, y_pred, sample_weight)
+        wrapper = losses_module.LossFunctionWrapper(function, name=getattr(function, "__name__", "loss"))
+        return wrapper(y, y_pred, sample_weight)
+
+
+class OutputMetric:
+    """One metric of one output.
+
+    Attributes
+    ----------
+    key : str
+        Its name in the logs.
+    metric : Metric or None
+        None until shapes decide which one "accuracy" is.
+    """
+
+    def __init__(self, identifier, output, weighted):
+        self.identifier, self.output, self.weighted = identifier, output, weighted
+        self.metric = None
+        self.key = None
+        name = identifier.lower() if isinstance(identifier, str) else None
+        if name not in ACCURACY + CROSSENTROPY:
+            self.metric = _metric(identifier)
+        self.name = identifier if isinstance(identifier, str) else self.metric.name
+
+    def resolve(self, y, y_pred):
+        """The metric, once the shapes of targets and predictions are known."""
+        if self.metric is None:
+            if self.identifier.lower() in ACCURACY:
+                self.metric = _accuracy_for(y, y_pred)
+            else:
+                self.metric = metrics_module.MeanMetricWrapper(
+                    losses_module.get(_crossentropy_for(y, y_pred)), name=self.identifier
+                )
+            self.metric.name = self.identifier
+        return self.metric
+
+
+def _by_shape(identifier):
+    return isinstance(identifier, str) and identifier.lower() in CROSSENTROPY
+
+
+def _last(t):
+    return t.shape[-1] if len(t.shape) else 1
+
+
+def _accuracy_for(y, y_pred):
+    if _last(y_pred) == 1:
+        return metrics_module.BinaryAccuracy()
+    if len(y.shape) < len(y_pred.shape) or _last(y) == 1:
+        return metrics_module.SparseCategoricalAccuracy()
+    return metrics_module.CategoricalAccuracy()
+
+
+def _crossentropy_for(y, y_pred):
+    if _last(y_pred) == 1:
+        return "binary_crossentropy"
+    if len(y.shape) < len(y_pred.shape) or _last(y) == 1:
+        return "sparse_categorical_crossentropy"
+    return "categorical_crossentropy"
+
+
+def _metric(identifier):
+    if isinstance(identifier, metrics_module.Metric):
+        return identifier
+    if isinstance(identifier, type) and issubclass(identifier, metrics_module.Metric):
+        return identifier()
+    if isinstance(identifier, (str, dict)):
+        found = metrics_module.get(identifier)
+        if isinstance(found, type):
+            found = found()
+        if isinstance(found, metrics_module.Metric):
+            if isinstance(identifier, str):
+                found.name = identifier
+            return found
+        return metrics_module.MeanMetricWrapper(found, name=identifier)
+    if not callable(identifier):
+        raise ValueError(
+            "Expected a metric name, a Metric or a function (y_true, y_pred). "
+            f"Received: {identifier!r} of type {type(identifier).__name__}"
+        )
+    name = getattr(identifier, "__name__", type(identifier).__name__)
+    name = "lambda" if name == "<lambda>" else to_snake_case(name)
+    return metrics_module.MeanMetricWrapper(identifier, name=name)
+
+
+def split_positional(loss_weights, metrics):
+    """Keras 3's third and fourth positional arguments, told from Keras 2's by what they hold.
+
+    Keras 2's order is metrics, loss_weights.
+    """
+    if _looks_like_metrics(loss_weights) or _looks_like_weights(metrics):
+        return metrics, loss_weights
+    return loss_weights, metrics
+
+
+def _leaves(value):
+    if isinstance(value, dict):
+        return [leaf for v in value.values() for leaf in _leaves(v)]
+    if isinstance(value, (list, tuple)):
+        return [leaf for v in value for leaf in _leaves(v)]
+    return [] if value is None else [value]
+
+
+def _looks_like_metrics(value):
+    leaves = _leaves(value)
+    return bool(leaves) and all(
+        isinstance(x, (str, metrics_module.Metric, type)) or (callable(x) and not isinstance(x, Real)) for x in leaves
+    )
+
+
+def _looks_like_weights(value):
+    leaves = _leaves(value)
+    return bool(leaves) and all(isinstance(x, Real) and not isinstance(x, bool) for x in leaves)
+
+
+def output_losses(loss, loss_weights, names):
+    """One `OutputLoss` per output.
+
+    Parameters
+    ----------
+    loss : None, str, callable, Loss, list or dict
+    loss_weights : None, number, list or dict
+    names : list of str
+        Of the outputs.
+    """
+    n = len(names)
+    if isinstance(loss, dict):
+        _check_keys("loss", loss, names)
+        given = [loss.get(name) for name in names]
+        missing = [name for name in names if name not in loss]
+        if missing:
+            warnings.warn(f"No loss was given for outputs {missing}: no data is expected for them.", stacklevel=4)
+    elif isinstance(loss, (list, tuple)):
+        if len(loss) != n:
+            raise ValueError(
+                f"For a model with multiple outputs, when providing the `loss` argument as a list, it should have as "
+                f"many entries as the model has outputs. Received:\nloss={loss}\nof length {len(loss)} whereas the "
+                f"model has {n} outputs: {names}"
+            )
+        given = list(loss)
+    else:
+        given = [loss] * n
+    return [OutputLoss(one, weight) for one, weight in zip(given, _weights(loss_weights, names))]
+
+
+def _weights(loss_weights, names):
+    if loss_weights is None:
+        return [None] * len(names)
+    if isinstance(loss_weights, dict):
+        _check_keys("loss_weights", loss_weights, names)
+        values = [loss_weights.get(name) for name in names]
+    elif isinstance(loss_weights, (list, tuple)):
+        if len(loss_weights) != len(names):
+            raise ValueError(
+                f"`loss_weights` must match the number of losses, got {len(loss_weights)} weights for "
+                f"{len(names)} outputs: {names}. Received: loss_weights={loss_weights}"
+            )
+        values = list(loss_weights)
+    elif isinstance(loss_weights, Real) and not isinstance(loss_weights, bool):
+        if len(names) != 1:
+            raise ValueError(
+                "When the model has several outputs, `loss_weights` must be a list or dict. "
+                f"Received: loss_weights={loss_weights} for outputs {names}"
+            )
+        values = [loss_weights]
+    else:
+        raise ValueError(f"`loss_weights` must be a number, list or dict. Received: loss_weights={loss_weights!r}")
+    for v in values:
+        if v is not None and (isinstance(v, bool) or not isinstance(v, Real)):
+            raise ValueError(f"`loss_weights` must hold numbers. Received: loss_weights={loss_weights!r}")
+    return [None if v is None else float(v) for v in values]
+
+
+def _check_keys(argument, value, names):
+    unknown = [key for key in value if key not in names]
+    if unknown:
+        raise ValueError(
+            f"In the dict argument `{argument}`, keys {unknown} do not correspond to any model output. "
+            f"Expected keys among: {names}. Received: {argument}={value}"
+        )
+
+
+def output_metrics(metrics, weighted_metrics, names):
+    """All metrics, in the order of compile(), with their log keys."""
+    found = []
+    for weighted, given, argument in ((False, metrics, "metrics"), (True, weighted_metrics, "weighted_metrics")):
+        for output, entries in enumerate(_per_output(given, names, argument)):
+            found += [OutputMetric(m, output, weighted) for m in entries]
+    found.sort(key=lambda m: m.output)
+    used = set()
+    for m in found:
+        prefix = f"{names[m.output]}_" if len(names) > 1 else ""
+        key = prefix + m.name
+        if key in used and m.weighted:
+            key = f"{prefix}weighted_{m.name}"
+        base, k = key, 1
+        while key in used:
+            key, k = f"{base}_{k}", k + 1
+        used.add(key)
+        m.key = key
+    return found
+
+
+def _per_output(given, names, argument):
+    n = len(names)
+    if given is None:
+        return [[] for _ in names]
+    if isinstance(given, dict):
+        _check_keys(argument, given, names)
+        return [_as_list(given.get(name)) for name in names]
+    if not isinstance(given, (list, tuple)):
+        raise ValueError(
+            f"Expected `{argument}` argument to be a list, tuple, or dict. Received instead: {argument}={given!r} of "
+            f"type {type(given)}"
+        )
+    nested = any(isinstance(x, (list, tuple)) or x is None for x in given)
+    if n == 1:
+        flat = [leaf for x in given for leaf in _as_list(x)]
+        return [flat]
+    if len(given) == n:
+        return [_as_list(x) for x in given]
+    if nested:
+        raise ValueError(
+            f"When `{argument}` is a list with one entry per output, it must have {n} entries, for outputs {names}. "
+            f"Received: {argument}={given}"
+        )
+    # Keras 2: a flat list goes to every output
+    return [list(given) if i == 0 else [_copy(m) for m in given] for i in range(n)]
+
+
+def _copy(metric):
+    if isinstance(metric, metrics_module.Metric):
+        return type(metric).from_config(metric.get_config())
+    return metric
+
+
+def _as_list(value):
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def safe_name(text):
+    """A name that may be a variable's."""
+    return re.sub(r"[^0-9A-Za-z_]", "_", text)

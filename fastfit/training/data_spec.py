@@ -1,0 +1,56 @@
+"""What a model expects of its data: names, shapes and dtypes of its inputs, names of its outputs."""
+
+import dataclasses
+
+from fastfit.utils import nest
+
+
+@dataclasses.dataclass(frozen=True)
+class InputInfo:
+    """One input: its Input layer's name, shape with the batch axis, dtype."""
+
+    name: str
+    shape: tuple
+    dtype: str
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSpec:
+    """Inputs and outputs of a model.
+
+    Parameters
+    ----------
+    inputs : list of InputInfo, optional
+        None when the model does not know them before it has seen data.
+    input_keys : list of str, optional
+        How a dict of data names the inputs.
+    output_names : list of str, optional
+        How a dict of targets names the outputs.
+    output_structure : structure, optional
+        The form of the outputs, for messages.
+    has_loss : list of bool, optional
+        Per output whether it needs a target; all do by default.
+    """
+
+    inputs: list | None = None
+    input_keys: list | None = None
+    output_names: list | None = None
+    output_structure: object = None
+    has_loss: list | None = None
+
+    @classmethod
+    def of(cls, model, has_loss=None):
+        """Return the spec of a model that may or may not know its inputs yet."""
+        graph = model._model() if hasattr(model, "_model") else model
+        inputs = getattr(graph, "inputs", None)
+        if graph is None or not inputs:
+            names = getattr(model, "output_names", None) if graph is not None else None
+            return cls(output_names=names, has_loss=has_loss)
+        infos = [InputInfo(t.node.operation.name, tuple(t.shape), t.dtype) for t in inputs]
+        return cls(infos, graph._data_keys(), list(graph.output_names), graph._outputs_struct, has_loss)
+
+    def describe_outputs(self):
+        """Return the form of the outputs for a message."""
+        if self.output_structure is None:
+            return str(self.output_names)
+        return nest.describe(self.output_structure)

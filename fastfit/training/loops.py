@@ -1,0 +1,318 @@
+"""The loops of fit, evaluate and predict."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from fastfit.callbacks import CallbackList
+from fastfit.training import prepare
+from fastfit.training.runner import DEADLINE, Runner
+from fastfit.utils import nest, seeds
+
+OLD_NAMES = {"nb_epoch": "epochs"}
+
+
+def take_old_names(old, epochs):
+    """Keras 1's `nb_epoch`; anything else is unknown."""
+    if "nb_epoch" in old:
+        warnings.warn("The `nb_epoch` argument of fit() is called `epochs` now.", stacklevel=3)
+        epochs = old.pop("nb_epoch")
+    if old:
+        raise TypeError(f"fit() got unexpected keyword arguments: {sorted(old)}")
+    return epochs
+
+
+def check_count(name, value, least=0, optional=True):
+    """Return an argument that must be an integer, or None."""
+    if value is None and optional:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"`{name}` must be an integer >= {least}. Received: {name}={value!r}")
+    return int(value)
+
+
+def check_verbose(verbose):
+    """Return 0, 1 or 2."""
+    if verbose == "auto":
+        return 1
+    if verbose not in (0, 1, 2):
+        raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
+    return int(verbose)
+
+
+def fit(model, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle, class_weight,
+        sample_weight, initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq):
+    """Train a model; see `Trainer.fit`."""
+    verbose = check_verbose(verbose)
+    epochs = check_count("epochs", epochs, optional=False)
+    initial_epoch = check_count("initial_epoch", initial_epoch, optional=False)
+    steps_per_epoch = check_count("steps_per_epoch", steps_per_epoch, 1)
+    validation_steps = check_count("validation_steps", validation_steps, 1)
+    validation_batch_size = check_count("validation_batch_size", validation_batch_size, 1)
+    due = validation_epochs(validation_freq)
+    if shuffle not in (True, False, "batch"):
+        raise ValueError(f"`shuffle` must be True, False or 'batch'. Received: shuffle={shuffle!r}")
+    train, valid = prepare.training_data(
+        model, x, y, sample_weight, class_weight, batch_size, validation_split, validation_data, steps_per_epoch,
+        validation_steps, validation_batch_size, shuffle,
+    )
+    feed = feed_for(model, "train", train)
+    valid_feed = feed_for(model, "test", valid) if valid is not None else None
+    if not model.trainable_variables:
+        warnings.warn("The model has no trainable weights: nothing is updated.", stacklevel=3)
+    callbacks = callback_list(model, callbacks, verbose, epochs, steps_per_epoch or feed.steps, batch_size, train,
+                              valid is not None)
+    model.stop_training = False
+    model._initial_epoch = initial_epoch
+    callbacks.on_train_begin()
+    logs, first = {}, model._initial_epoch
+    for epoch in range(first if first is not None else initial_epoch, epochs):
+        model.reset_metrics()
+        callbacks.on_epoch_begin(epoch)
+        done = train_epoch(model, feed, callbacks, steps_per_epoch)
+        logs = model._logs()
+        if valid_feed is not None and due(epoch + 1):
+            val = test_pass(model, valid_feed, callbacks, validation_steps)
+            logs.update({f"val_{k}": v for k, v in val.items()})
+        logs = callbacks.on_epoch_end(epoch, logs) or logs
+        if model.stop_training or done == 0:
+            break
+    if model.optimizer is not None:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    callbacks.on_train_end(logs)
+    return model.history
+
+
+def validation_epochs(freq):
+    """A function that says whether to validate after an epoch (counted from 1)."""
+    if isinstance(freq, (int, np.integer)) and not isinstance(freq, bool):
+        if freq < 1:
+            raise ValueError(f"`validation_freq` must be >= 1. Received: validation_freq={freq}")
+        return lambda epoch: epoch % freq == 0
+    if isinstance(freq, list):
+        return lambda epoch: epoch in freq
+    raise ValueError(
+        f"Expected `validation_freq` to be a list or int. Received: validation_freq={freq} of the type {type(freq)}."
+    )
+
+
+def callback_list(model, callbacks, verbose, epochs, steps, batch_size=None, data=None, validates=False):
+    """The user's callbacks, then History and the bar."""
+    if isinstance(callbacks, CallbackList):
+        return callbacks
+    params = {"verbose": verbose, "epochs": epochs, "steps": steps, "batch_size": batch_size,
+              "samples": getattr(data, "n", None), "do_validation": validates, "metrics": model.metrics_names}
+    return CallbackList(callbacks, add_history=True, add_progbar=verbose != 0, model=model, **params)
+
+
+# Feeds ------------------------------------------------------------------------------------------------------------
+
+
+def feed_for(model, kind, data):
+    """What gives a loop its runs: arrays, or an iterator of batches."""
+    return ArrayFeed(model, kind, data) if isinstance(data, prepare.Arrays) else BatchFeed(model, kind, data)
+
+
+class ArrayFeed:
+    """Rows of arrays, in one order per pass; a pass may last several epochs."""
+
+    def __init__(self, model, kind, data):
+        self.runner = Runner(model, kind, data.x, data.y, data.w, data.batch)
+        self.n, self.batch, self.shuffle, self.steps = data.n, data.batch, data.shuffle, data.steps
+        self.position, self.order = self.n, None
+
+    def begin(self, restart, steps=None):
+        """Go on, or begin a new pass."""
+        if restart or self.position >= self.n:
+            self.position = 0
+            if self.shuffle:
+                self.order = permutation(self.n, self.batch, self.shuffle)
+
+    def run(self, max_steps):
+        """Steps done; 0 when the pass is over."""
+        if self.position >= self.n:
+            return 0
+        done, self.position = self.runner.run(self.order, self.position, self.n, max_steps, DEADLINE)
+        return done
+
+    def close(self):
+        """Nothing to tell arrays."""
+
+
+def permutation(n, batch, shuffle):
+    """The order of a pass: of all rows, or inside each batch."""
+    rng = seeds.shuffle_rng()
+    if shuffle != "batch":
+        return rng.permutation(n).astype(np.int64, copy=False)
+    order = np.arange(n, dtype=np.int64)
+    for start in range(0, n, batch):
+        rng.shuffle(order[start : start + batch])
+    return order
+
+
+class BatchFeed:
+    """Batches of a stream, one step each."""
+
+    def __init__(self, model, kind, data):
+        self.model, self.kind, self.data, self.steps = model, kind, data.data, data.steps
+        self.batches = None
+        # the shapes of the first batch make the program, before anything is trained
+        self.runner_for(self.data.peek())
+
+    def begin(self, restart, steps=None):
+        """Begin an epoch of so many steps, or of one pass."""
+        self.batches = self.data.epoch(steps)
+
+    def runner_for(self, batch):
+        x, y, w = prepare.stream_batch(self.model, batch)
+        return Runner(self.model, self.kind, x, y, w, len(x[0]))
+
+    def run(self, max_steps):
+        """1, or 0 when the epoch is over."""
+        batch = next(self.batches, None)
+        if batch is None:
+            return 0
+        n = len(batch[0][0])
+        self.runner_for(batch).run(None, 0, n, 1, 0)
+        return 1
+
+    def close(self):
+        """Let the stream end its epoch."""
+        for _ in self.batches:
+            break
+
+
+# Passes -----------------------------------------------------------------------------------------------------------
+
+
+def train_epoch(model, feed, callbacks, steps):
+    """One epoch; returns its number of steps."""
+    # with steps_per_epoch, arrays go on where the last epoch ended
+    feed.begin(restart=steps is None, steps=steps)
+    hooks = callbacks.has_train_batch_hooks
+    done = 0
+    while not model.stop_training and (steps is None or done < steps):
+        room = 0 if steps is None else steps - done
+        if hooks:
+            room = min(room, model.steps_per_execution) if room else model.steps_per_execution
+            callbacks.on_train_batch_begin(done)
+        ran = feed.run(room)
+        if ran == 0:
+            if steps is not None and isinstance(feed, ArrayFeed):
+                warn_out_of_data(steps)
+            break
+        done += ran
+        if hooks:
+            callbacks.on_train_batch_end(done - 1, model._logs())
+        elif callbacks.progbar is not None:
+            callbacks.on_progress(done, model._logs())
+    feed.close()
+    return done
+
+
+def warn_out_of_data(steps):
+    warnings.warn(
+        "Your input ran out of data; interrupting training. Make sure that your dataset or generator can generate at "
+        f"least `steps_per_epoch * epochs` batches ({steps} per epoch). You may need to use the `.repeat()` function "
+        "when building your dataset.",
+        stacklevel=4,
+    )
+
+
+def test_pass(model, feed, callbacks, steps):
+    """Loss and metrics of a pass over data."""
+    model.reset_metrics()
+    model.stop_evaluating = False
+    callbacks.on_test_begin()
+    feed.begin(restart=True, steps=steps)
+    hooks = callbacks.has_test_batch_hooks
+    done = 0
+    while not model.stop_evaluating and (steps is None or done < steps):
+        room = 0 if steps is None else steps - done
+        if hooks:
+            room = min(room, model.steps_per_execution) if room else model.steps_per_execution
+            callbacks.on_test_batch_begin(done)
+        ran = feed.run(room)
+        if ran == 0:
+            if steps is not None and isinstance(feed, ArrayFeed):
+                warn_out_of_data(steps)
+            break
+        done += ran
+        if hooks:
+            callbacks.on_test_batch_end(done - 1, model._logs())
+        elif callbacks.progbar is not None:
+            callbacks.on_progress(done, model._logs())
+    feed.close()
+    logs = model._logs()
+    callbacks.on_test_end(logs)
+    return logs
+
+
+def evaluate(model, x, y, batch_size, verbose, sample_weight, steps, callbacks):
+    """Loss and metrics by key; see `Trainer.evaluate`."""
+    verbose = check_verbose(verbose)
+    steps = check_count("steps", steps, 1)
+    data = prepare.evaluation_data(model, x, y, sample_weight, batch_size, steps)
+    feed = feed_for(model, "test", data)
+    callbacks = callback_list(model, callbacks, verbose, 1, steps or feed.steps, batch_size, data)
+    return test_pass(model, feed, callbacks, steps)
+
+
+def predict(model, x, batch_size, verbose, steps, callbacks):
+    """All outputs, in the structure of the model's; see `Trainer.predict`."""
+    verbose = check_verbose(verbose)
+    steps = check_count("steps", steps, 1)
+    data = prepare.prediction_data(model, x, batch_size, steps)
+    total = data.steps
+    callbacks = callback_list(model, callbacks, verbose, 1, steps or total, batch_size, data)
+    model.stop_predicting = False
+    hooks = callbacks.has_predict_batch_hooks
+    callbacks.on_predict_begin()
+    parts, done = [], 0
+    for arrays, batch, count in prediction_runs(data, steps, hooks):
+        if model.stop_predicting:
+            break
+        if hooks:
+            callbacks.on_predict_batch_begin(done)
+        step = model._step("predict", arrays, (), (), batch)
+        parts.append(step.compiled.predict(arrays, len(arrays[0]), batch))
+        done += count
+        if hooks:
+            callbacks.on_predict_batch_end(done - 1, {"outputs": model._pack_outputs(parts[-1])})
+        else:
+            callbacks.on_progress(done)
+    callbacks.on_predict_end()
+    if not parts:
+        raise ValueError("predict() got no data: the iterable yielded no batch.")
+    outputs = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts)]
+    return model._pack_outputs(outputs)
+
+
+# Rows that one native call predicts, so that the bar and Ctrl-C get a turn.
+ROWS_PER_CALL = 8192
+
+
+def prediction_runs(data, steps, by_batch):
+    """Yield (arrays, batch size, number of batches): single batches if hooks want them, large pieces otherwise."""
+    if not isinstance(data, prepare.Arrays):
+        for x, _, _ in data.data.epoch(steps):
+            yield x, len(x[0]), 1
+        return
+    batch = data.batch
+    end = data.n if steps is None else min(data.n, steps * batch)
+    piece = batch if by_batch else max(batch, ROWS_PER_CALL // batch * batch)
+    for start in range(0, end, piece):
+        stop = min(start + piece, end)
+        yield [a[start:stop] for a in data.x], batch, -(-(stop - start) // batch)
+
+
+def pack_outputs(model, arrays):
+    """Arrays in the structure of the model's outputs."""
+    graph = model._graph_model()
+    struct = graph._outputs_struct if graph is not None else model.__dict__.get("_settled_struct")
+    if struct is None or not nest.is_nested(struct):
+        return arrays[0] if len(arrays) == 1 else list(arrays)
+    packed = nest.pack_like(struct, arrays)
+    return packed[0] if isinstance(packed, list) and len(packed) == 1 else packed

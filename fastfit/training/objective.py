@@ -1,0 +1,145 @@
+"""The scalar that a step minimises, and the quantities that it reports."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from fastfit import ops
+from fastfit.graph.op import apply
+from fastfit.graph.tensor import KerasTensor
+from fastfit.utils import nest
+
+
+class Objective:
+    """Loss, metrics and logs of a compiled model."""
+
+    def _settle_outputs(self, count):
+        """Resolve compile's arguments for a model whose outputs were not known then."""
+        if self._output_losses is None:
+            names = self._known_output_names() or [f"output_{i + 1}" for i in range(count)]
+            self.__dict__["_settled_names"] = names
+            self._set_resolved(self._resolve(self._compile_arguments, names))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Return the scalar loss: weighted losses of the outputs, added losses, regularizers.
+
+        Parameters
+        ----------
+        x : input, or structure of inputs
+            Its batch size weighs this batch in the epoch's mean.
+        y, y_pred, sample_weight : structures of outputs
+        training : bool
+        """
+        first = nest.flatten(x)[0] if x is not None else nest.flatten(y_pred)[0]
+        return self._total_loss(first, nest.flatten(y), nest.flatten(y_pred), nest.flatten(sample_weight))
+
+    def _total_loss(self, x, y, y_pred, w):
+        terms = []
+        w = list(w) + [None] * (len(y_pred) - len(w))
+        for i, (o, target, p, weight) in enumerate(zip(self._output_losses, y, y_pred, w)):
+            if o.identifier is None:
+                continue
+            if target is None:
+                raise ValueError(
+                    f"Output '{self._known_output_names()[i]}' has a loss but no target. Received: y=None for it. "
+                    "Give fit() a target for every output with a loss, or no loss to that output."
+                )
+            value = o(target, p, weight)
+            if self._output_trackers and self._output_trackers[i] is not None:
+                _track(self._output_trackers[i], value, x)
+            terms.append(value if o.weight is None else value * o.weight)
+        terms += [ops.cast(v, "float32") if v.shape == () else ops.sum(v) for v in self.losses]
+        if not terms:
+            raise ValueError(
+                "No loss to compute. Provide a `loss` argument in `compile()`, or add one with `add_loss()` or a "
+                "regularizer."
+            )
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        return total
+
+    def _loss_of_step(self, x, y, y_pred, w, training):
+        """Loss of a step inside a trace; trackers and metrics get their updates."""
+        self._settle_outputs(len(y_pred))
+        if len(y) != len(y_pred) and any(t is not None for t in y):
+            raise ValueError(f"The model has {len(y_pred)} outputs, but {len(y)} targets were given.")
+        loss = self._total_loss(x, y, y_pred, w)
+        _track(self._loss_tracker, loss, x)
+        for m in self._output_metrics:
+            target = y[m.output]
+            if target is None:
+                continue
+            metric = m.resolve(target, y_pred[m.output])
+            metric.update_state(target, y_pred[m.output], sample_weight=w[m.output] if m.weighted else None)
+        return loss
+
+    def _usable_gradients(self, pairs):
+        """Drop variables that the loss does not depend on, with a warning; all of them is an error."""
+        missing = [v.path for v, g in pairs if g is None]
+        if len(missing) == len(pairs):
+            raise ValueError(f"No gradients provided for any variable: the loss depends on none of {missing}.")
+        if missing:
+            warnings.warn(f"Gradients do not exist for variables {missing} when minimizing the loss.", stacklevel=2)
+        return [(v, g) for v, g in pairs if g is not None]
+
+    # Logs ----------------------------------------------------------------------------------------------------------
+
+    def _trackers(self):
+        """(key, metric) in the order of compile(): loss, metrics, losses of the outputs."""
+        found = [("loss", self._loss_tracker)]
+        metrics = [(m.key, m.metric) for m in self._output_metrics or () if m.metric is not None]
+        losses = [(t.name, t) for t in self._output_trackers if t is not None]
+        if len(self._known_output_names() or ()) > 1:
+            return found + losses + sorted(metrics, key=lambda pair: pair[0])
+        return found + metrics + losses
+
+    @property
+    def metrics(self):
+        """The loss tracker and all compiled metrics."""
+        return [metric for _, metric in self._trackers()] if self._loss_tracker is not None else []
+
+    @property
+    def metrics_names(self):
+        """Keys of the logs, in the order of `evaluate`'s list."""
+        return [key for key, _ in self._trackers()] if self._loss_tracker is not None else []
+
+    def reset_metrics(self):
+        """Forget what losses and metrics have added up."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def get_metrics_result(self):
+        """Return the running values of this epoch, by key."""
+        return self._logs()
+
+    def _logs(self):
+        logs = {}
+        for key, metric in self._trackers():
+            value = metric.result()
+            if isinstance(value, dict):
+                logs.update({k: _number(v) for k, v in value.items()})
+            else:
+                logs[key] = _number(value)
+        return dict(sorted(logs.items()))
+
+    def _as_list(self, logs):
+        keys = [k for k in self.metrics_names if k in logs] + [k for k in logs if k not in self.metrics_names]
+        values = [logs[k] for k in keys]
+        return values[0] if len(values) == 1 else values
+
+
+def _number(value):
+    value = np.asarray(value)
+    return float(value) if value.ndim == 0 else value
+
+
+def _track(tracker, value, x):
+    """Add a batch's value to a mean over samples: the batch counts by its rows."""
+    if not isinstance(value, KerasTensor):
+        value = ops.convert_to_tensor(value)
+    rows = apply("cast", apply("batch_size", x), dtype="float64")
+    tracker.total.assign(tracker.total + apply("cast", value, dtype="float64") * rows)
+    tracker.count.assign(tracker.count + rows)

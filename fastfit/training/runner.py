@@ -1,0 +1,97 @@
+"""Runs compiled steps over arrays: learning rates, random keys, label checks, error messages."""
+
+from __future__ import annotations
+
+import numpy as np
+from fastfit._core import LabelError
+
+from fastfit.utils import seeds
+
+# Python looks at signals and the progress bar at least this often.
+DEADLINE = 0.05
+# Learning rates computed ahead of a run, for schedules.
+RATES_AHEAD = 4096
+
+
+class Runner:
+    """One kind of step over one set of arrays.
+
+    Parameters
+    ----------
+    model : Model
+    kind : {"train", "test"}
+    x, y, w : list of ndarray (or None)
+    batch : int
+    """
+
+    def __init__(self, model, kind, x, y, w, batch):
+        self.model, self.kind, self.batch = model, kind, batch
+        self.step = model._step(kind, x, y, w, batch)
+        self.columns = [a for group in (x, y, w) for a in group if a is not None]
+        self.rows = len(x[0])
+        check_labels(model, self.step, self.columns)
+        if model._seed is None:
+            model.__dict__["_seed"] = seeds.next_seed()
+
+    def run(self, order, start, stop, max_steps=0, seconds=DEADLINE):
+        """Run steps over rows [start, stop) of the order.
+
+        Returns
+        -------
+        (int, int)
+            Steps done, and the next position.
+        """
+        model = self.model
+        options = {"seed": model._seed, "step": model._step_count, **model.__dict__.get("_run_options", {})}
+        if self.kind == "train" and model.optimizer is not None:
+            optimizer = model.optimizer
+            if optimizer.has_constant_learning_rate:
+                rates = np.array([float(optimizer._learning_rate.numpy())])
+            else:
+                first = int(optimizer._iterations.numpy())
+                steps = -(-(stop - start) // self.batch)
+                steps = min(steps, max_steps or RATES_AHEAD, RATES_AHEAD)
+                rates = np.asarray(optimizer.learning_rates(first, steps), "float64")
+                max_steps = steps
+            options.update(learning_rates=rates, iterations=optimizer._iterations._storage)
+        try:
+            steps, position, _ = self.step.compiled.run(
+                self.columns, [], order, start, stop, self.batch, max_steps=max_steps, seconds=seconds, **options
+            )
+        except LabelError as error:
+            row = error.position if order is None else int(order[error.position])
+            raise ValueError(self._label_message(row)) from None
+        if self.kind == "train":
+            model.__dict__["_step_count"] += steps
+        return steps, position
+
+    def _label_message(self, row):
+        for column, classes, name in self.step.labels:
+            value = self.columns[column][row]
+            if not np.all((value >= 0) & (value < classes)):
+                return label_message(name, classes, row, value)
+        return f"A label in row {row} is out of range."
+
+
+def label_message(name, classes, row, value):
+    """What is wrong with a class id."""
+    return (
+        f"Labels of output '{name}' must be class ids in [0, {classes}), the output has {classes} units. "
+        f"Received: {np.asarray(value).tolist()} in row {row}"
+    )
+
+
+def check_labels(model, step, columns):
+    """Raise ValueError for class ids out of range, before anything is trained."""
+    for column, classes, name in step.labels:
+        values = columns[column]
+        if values.size == 0:
+            continue
+        low, high = values.min(), values.max()
+        if low >= 0 and high < classes:  # false for NaN too
+            continue
+        flat = values.reshape(len(values), -1)
+        with np.errstate(invalid="ignore"):
+            bad = ~((flat >= 0) & (flat < classes)).all(axis=1)
+        row = int(np.argmax(bad))
+        raise ValueError(label_message(name, classes, row, values[row]))

@@ -1,0 +1,125 @@
+"""Traces one training, test or prediction step of a model and compiles it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastfit import compiler
+from fastfit.graph import rewrite, trace
+from fastfit.graph.differentiate import gradients
+from fastfit.graph.op import apply
+from fastfit.graph.tensor import make_input
+from fastfit.utils import nest
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a program knows of one array that will be bound: shape of a row, and dtype of the data."""
+
+    shape: tuple
+    dtype: str
+
+    @classmethod
+    def of(cls, array):
+        return cls(tuple(array.shape[1:]), array.dtype.name)
+
+
+def feed_dtype(dtype):
+    """The dtype that a program computes with for data of a dtype."""
+    return "float32" if dtype.startswith(("float", "bfloat")) else "int32"
+
+
+class Step:
+    """A compiled step and what its columns are.
+
+    Parameters
+    ----------
+    compiled : compiler.Compiled
+    labels : list of (int, int, str)
+        Columns that hold class ids, with the number of classes and the output's name.
+    """
+
+    def __init__(self, compiled, labels):
+        self.compiled = compiled
+        self.labels = labels
+
+
+def trace_step(model, kind, x, y, w, batch):
+    """Trace and compile one kind of step.
+
+    Parameters
+    ----------
+    model : Model
+        Built, and compiled unless kind is "predict".
+    kind : {"train", "test", "predict"}
+    x, y, w : list of Column or None
+        Inputs, then targets and sample weights by output (None where there are none).
+    batch : int
+        Batch size that the program is planned for.
+
+    Returns
+    -------
+    Step
+    """
+    feeds, tensors, owners = [], {}, []
+    for group, columns in (("x", x), ("y", y), ("w", w)):
+        tensors[group] = []
+        for i, c in enumerate(columns):
+            if c is None:
+                tensors[group].append(None)
+                continue
+            dtype = feed_dtype(c.dtype)
+            if group == "x":
+                dtype = model._input_dtype(i, dtype)
+            if group == "w":
+                dtype = "float32"
+            tensor = make_input((None, *c.shape), dtype)
+            feeds.append((tensor, c.dtype))
+            owners.append(i)
+            tensors[group].append(tensor)
+    with trace.Trace() as t:
+        y_pred = model._call_for_step(tensors["x"], training=kind == "train")
+        flat = nest.flatten(y_pred)
+        model.__dict__["_settled_struct"] = nest.map_structure(lambda t: None, y_pred)
+        if kind == "predict":
+            fused, _ = rewrite.fuse([_as_float(p) for p in flat])
+            return Step(compiler.compile_program(feeds, outputs=_distinct(fused), batch=batch), [])
+        loss = model._loss_of_step(tensors["x"][0], tensors["y"], flat, tensors["w"], kind == "train")
+    variables = model.trainable_variables if kind == "train" else []
+    read = {v: t.variables[v] for v in variables if v in t.variables}
+    updates = list(t.updates.items())
+    optimizer = model.optimizer if kind == "train" and variables else None
+    # the loss is rewritten before it is differentiated: stable gradients from logits
+    scaled = loss if optimizer is None else optimizer.scale_loss(loss)
+    (scaled, *values), _ = rewrite.fuse([scaled, *[u for _, u in updates]])
+    updates = [(v, u) for (v, _), u in zip(updates, values)]
+    grads = []
+    if optimizer is not None:
+        targets = [read.get(v) for v in variables]
+        found = iter(gradients(scaled, [g for g in targets if g is not None]))
+        grads = [(v, next(found) if g is not None else None) for v, g in zip(variables, targets)]
+        grads = model._usable_gradients(grads)
+        with trace.Trace():
+            clipped = optimizer.clip_gradients([g for _, g in grads]) if compiler.is_native(optimizer, grads) else None
+        if clipped is not None:
+            grads = [(v, g) for (v, _), g in zip(grads, clipped)]
+        optimizer.build(variables)
+        optimizer.check_known([v for v, _ in grads])
+    compiled = compiler.compile_program(feeds, updates=updates, optimizer=optimizer, gradients=grads, batch=batch)
+    names = model._known_output_names()
+    return Step(compiled, [(c, classes, names[owners[c]]) for c, classes in sorted(compiled.labels.items())])
+
+
+def _distinct(tensors):
+    """Each output needs a tensor of its own: the same one twice is copied."""
+    seen, out = set(), []
+    for t in tensors:
+        while id(t) in seen:
+            t = apply("multiply", t, 1.0)
+        seen.add(id(t))
+        out.append(t)
+    return out
+
+
+def _as_float(tensor):
+    return tensor if tensor.dtype == "float32" else apply("cast", tensor, dtype="float32")

@@ -1,0 +1,352 @@
+"""Trainer: compile, fit, evaluate and predict."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+from fastfit.training.batch_api import BatchApi
+
+from fastfit import metrics as metrics_module
+from fastfit import optimizers
+from fastfit.compiler.compile import predictor
+from fastfit.graph import storage
+from fastfit.graph.tensor import make_input as _make_input
+from fastfit.training import compile_arguments, loops
+from fastfit.training.objective import Objective
+from fastfit.training.step import Column, feed_dtype, trace_step
+from fastfit.utils import nest
+
+
+class Trainer(Objective, BatchApi):
+    """Base of models that can be trained."""
+
+    # Layers and variables are not looked for in what training keeps.
+    _untracked_attributes = frozenset(
+        {"optimizer", "history", "_compile_arguments", "_compile_config", "_steps", "_fast", "_output_losses",
+         "_output_metrics", "_loss_tracker", "_output_trackers", "_data_struct", "_settled_struct"}
+    )
+
+    def __init__(self):
+        self.__dict__.update(
+            optimizer=None,
+            stop_training=False,
+            stop_evaluating=False,
+            stop_predicting=False,
+            history=None,
+            compiled=False,
+            _compile_arguments=None,
+            _steps={},
+            _fast=None,
+            _busy=threading.Lock(),
+            _step_count=0,
+            _seed=None,
+            _initial_epoch=None,
+            _output_losses=None,
+            _output_metrics=None,
+            _loss_tracker=None,
+            _output_trackers=[],
+            steps_per_execution=1,
+        )
+
+    # Compiling -----------------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+        **keras2,
+    ):
+        """Say how the model is trained. Weights stay as they are.
+
+        Parameters
+        ----------
+        optimizer : str, Optimizer, dict or None, default="rmsprop"
+        loss : str, callable, Loss, list or dict, optional
+            One per output; a dict names outputs.
+        loss_weights : number, list or dict, optional
+        metrics, weighted_metrics : list or dict, optional
+            Names, functions (y_true, y_pred) or Metric objects. Weighted ones see sample weights.
+        run_eagerly, jit_compile, auto_scale_loss
+            Accepted for Keras's sake; programs are always native.
+        steps_per_execution : int, default=1
+            Batch hooks of callbacks are called every so many batches.
+        **keras2
+            ``sample_weight_mode`` (None, "temporal", list or dict) and ``target_tensors`` (None).
+
+        Raises
+        ------
+        ValueError
+            For unknown names, and lists or dicts that do not fit the outputs.
+        """
+        loss_weights, metrics = compile_arguments.split_positional(loss_weights, metrics)
+        mode = keras2.pop("sample_weight_mode", None)
+        targets = keras2.pop("target_tensors", None)
+        if targets is not None:
+            raise ValueError("compile() takes no `target_tensors`: give targets to fit(). Received: target_tensors")
+        if keras2:
+            raise ValueError(f"Unrecognized arguments of compile(): {sorted(keras2)}")
+        if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ValueError(f"`steps_per_execution` must be a positive integer. Received: {steps_per_execution!r}")
+        # everything is resolved before anything changes
+        new_optimizer = _optimizer(optimizer)
+        names = self._known_output_names()
+        arguments = {"loss": loss, "loss_weights": loss_weights, "metrics": metrics,
+                     "weighted_metrics": weighted_metrics}
+        resolved = None if names is None else self._resolve(arguments, names)
+        with self._exclusive("compile"):
+            self.__dict__.update(
+                optimizer=new_optimizer,
+                _compile_arguments=arguments,
+                _compile_config={"optimizer": optimizer, **arguments, "run_eagerly": run_eagerly,
+                                 "steps_per_execution": steps_per_execution, "jit_compile": jit_compile},
+                _sample_weight_mode=mode,
+                steps_per_execution=steps_per_execution,
+                _loss_tracker=metrics_module.Mean(name="loss"),
+                _steps={key: step for key, step in self._steps.items() if key[0] == "predict"},
+                compiled=True,
+            )
+            self._set_resolved(resolved)
+
+    def _resolve(self, arguments, names):
+        losses = compile_arguments.output_losses(arguments["loss"], arguments["loss_weights"], names)
+        metrics = compile_arguments.output_metrics(arguments["metrics"], arguments["weighted_metrics"], names)
+        return losses, metrics
+
+    def _set_resolved(self, resolved):
+        losses, metrics = resolved if resolved is not None else (None, None)
+        trackers = []
+        if losses is not None and sum(o.identifier is not None for o in losses) > 1:
+            for name, o in zip(self._known_output_names(), losses):
+                trackers.append(None if o.identifier is None else metrics_module.Mean(name=f"{name}_loss"))
+        self.__dict__.update(_output_losses=losses, _output_metrics=metrics, _output_trackers=trackers)
+
+    def _graph_model(self):
+        """The functional model that defines inputs and outputs, or None."""
+        model = self._model() if hasattr(self, "_model") else self
+        return model if model is not None and "_outputs_struct" in model.__dict__ else None
+
+    def _known_output_names(self):
+        """Names of the outputs; None for a model that has not been built yet."""
+        graph = self._graph_model()
+        return list(graph.output_names) if graph is not None else self.__dict__.get("_settled_names")
+
+    def _build_on(self, x):
+        """Build a model without fixed inputs on data of this form, and remember the form."""
+        self.__dict__["_data_struct"] = nest.map_structure(lambda a: None, x)
+        if not self.built:
+            self.compute_output_spec(
+                nest.map_structure(lambda a: _make_input((None, *a.shape[1:]), feed_dtype(a.dtype.name)), x)
+            )
+
+    def get_compile_config(self):
+        """Return what `compile` was given."""
+        return dict(self._compile_config) if self.compiled else None
+
+    def _check_compiled(self, method):
+        if not self.compiled:
+            raise ValueError(f"You must call `compile()` before calling `{method}()`.")
+
+    def _exclusive(self, what):
+        return Exclusive(self._busy, what, self.name)
+
+    # Steps ---------------------------------------------------------------------------------------------------------
+
+    def _step(self, kind, x, y, w, batch):
+        """The compiled step for data like this, traced and compiled at first use."""
+        key = (
+            kind,
+            tuple(Column.of(a) for a in x),
+            tuple(None if a is None else Column.of(a) for a in y),
+            tuple(None if a is None else Column.of(a) for a in w),
+            _bucket(batch),
+            tuple(id(v) for v in self.trainable_variables) if kind == "train" else None,
+            self._freeze_key(),
+        )
+        step = self._steps.get(key)
+        if step is None or not step.compiled.valid():
+            step = self._steps[key] = trace_step(self, kind, key[1], key[2], key[3], batch)
+        return step
+
+    def _freeze_key(self):
+        return tuple(layer.trainable for layer in self._flatten_layers())
+
+    def _call_for_step(self, x, training):
+        """The outputs for flat inputs, inside a trace."""
+        graph = self._graph_model()
+        struct = graph._inputs_struct if graph is not None else self._data_struct
+        return self(nest.pack_like(struct, x) if nest.is_nested(struct) else x[0], training=training)
+
+    def _input_dtype(self, i, given):
+        """The dtype that input `i` is fed in: the Input's own, or the data's."""
+        graph = self._graph_model()
+        return given if graph is None else feed_dtype(graph.inputs[i].dtype)
+
+    # Fitting -------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+        **old,
+    ):
+        """Train the model.
+
+        Parameters
+        ----------
+        x, y : array, list, tuple or dict of arrays, or for `x` an iterable of batches (x, y) or (x, y, weight)
+            Row i of all arrays belongs to sample i.
+        batch_size : int, default=32
+        epochs : int, default=1
+            Number of the last epoch: training begins at `initial_epoch`.
+        verbose : {"auto", 0, 1, 2}
+        callbacks : list of Callback, optional
+        validation_split : float, default=0
+            This part of the rows, the last ones, is kept for validation.
+        validation_data : tuple (x, y) or (x, y, weight), or an iterable of batches, optional
+        shuffle : bool or "batch", default=True
+        class_weight : dict, optional
+            Class to weight.
+        sample_weight : array, or a structure like `y`, optional
+        initial_epoch : int, default=0
+        steps_per_epoch, validation_steps : int, optional
+        validation_batch_size : int, optional
+        validation_freq : int or list of int, default=1
+            Validate after every so many epochs, or after those listed (counted from 1).
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        ValueError
+            For arguments or data that do not fit; the model is then as it was.
+        RuntimeError
+            If another thread is training this model.
+        """
+        epochs = loops.take_old_names(old, epochs)
+        self._check_compiled("fit")
+        with self._exclusive("fit"):
+            return loops.fit(
+                self, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle,
+                class_weight, sample_weight, initial_epoch, steps_per_epoch, validation_steps, validation_batch_size,
+                validation_freq,
+            )
+
+    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None, callbacks=None,
+                 return_dict=False, **unknown):
+        """Return loss and metrics on data, in inference mode.
+
+        Parameters
+        ----------
+        x, y, batch_size, verbose, sample_weight, callbacks
+            As of `fit`.
+        steps : int, optional
+            Number of batches.
+        return_dict : bool, default=False
+
+        Returns
+        -------
+        float, list of float, or dict
+            The loss alone, or loss and metrics in the order of `metrics_names`.
+        """
+        if unknown:
+            raise ValueError(f"Arguments not recognized: {sorted(unknown)}")
+        self._check_compiled("evaluate")
+        with self._exclusive("evaluate"):
+            logs = loops.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
+        return logs if return_dict else self._as_list(logs)
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """Return the outputs for data, in inference mode.
+
+        Parameters
+        ----------
+        x : array, structure of arrays, or iterable of batches
+        batch_size : int, default=32
+        verbose, callbacks
+            As of `fit`.
+        steps : int, optional
+            Number of batches.
+
+        Returns
+        -------
+        array, or arrays in the structure of the outputs
+        """
+        return loops.predict(self, x, batch_size, verbose, steps, callbacks)
+
+    def __call__(self, *args, **kwargs):
+        """The outputs: arrays for arrays, computed natively in inference mode; tensors for tensors."""
+        fast = self._fast
+        if fast is not None and len(args) == 1 and not kwargs and fast[1] == storage.generation:
+            out = fast[0](args[0])
+            if out is not None:
+                return out
+        if len(args) == 1 and not kwargs and self.built and _all_arrays(args[0]):
+            return self.predict_on_batch(args[0])
+        return super().__call__(*args, **kwargs)
+
+    def _prepare_fast(self, step):
+        """Keep the shortest way for one float32 array in, one array out."""
+        if self._fast is None or self._fast[1] != storage.generation:
+            program = predictor(step.compiled)
+            if program is not None:
+                self.__dict__["_fast"] = (program, storage.generation)
+
+
+class Exclusive:
+    """One thread at a time trains or compiles a model; a second one is told so."""
+
+    def __init__(self, lock, what, name):
+        self.lock, self.what, self.name = lock, what, name
+
+    def __enter__(self):
+        if not self.lock.acquire(blocking=False):
+            raise RuntimeError(
+                f"{self.what}() of model '{self.name}': the model is being trained or evaluated already, by another "
+                "thread or by the call that this one is made from."
+            )
+
+    def __exit__(self, *exc):
+        self.lock.release()
+
+
+def _bucket(batch):
+    """Programs are planned for a batch size up to a factor of two."""
+    return int(batch).bit_length()
+
+
+def _all_arrays(x):
+    return isinstance(x, np.ndarray) or (nest.is_nested(x) and all(isinstance(a, np.ndarray) for a in nest.flatten(x)))
+
+
+def _optimizer(identifier):
+    if identifier is None:
+        return None
+    if isinstance(identifier, type):
+        raise ValueError(
+            f"Could not interpret optimizer identifier: {identifier}. Expected a name or an instance, not a class."
+        )
+    return optimizers.get(identifier)

@@ -1,0 +1,65 @@
+"""Automatic names: ``dense``, ``dense_1``, ... counted per process."""
+
+import re
+import threading
+
+_lock = threading.Lock()
+_counts: dict[str, int] = {}
+_clear_hooks = []
+
+
+def to_snake_case(name):
+    """Turn a class name into the name that Keras derives from it (``MaxNorm`` -> ``max_norm``)."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def auto_name(prefix):
+    """Return a name that this process has not handed out yet.
+
+    Parameters
+    ----------
+    prefix : str
+        A class name or a name; it is snake-cased.
+    """
+    prefix = to_snake_case(prefix)
+    with _lock:
+        count = _counts.get(prefix, 0)
+        _counts[prefix] = count + 1
+    return prefix if count == 0 else f"{prefix}_{count}"
+
+
+def uniquify(names):
+    """Return ``names`` with repeated ones numbered: ``["a", "a"]`` -> ``["a", "a_1"]``."""
+    taken = set(names)
+    seen = set()
+    result = []
+    for name in names:
+        unique, k = name, 0
+        while unique in seen or (unique != name and unique in taken):
+            k += 1
+            unique = f"{name}_{k}"
+        seen.add(unique)
+        result.append(unique)
+    return result
+
+
+def on_clear_session(hook):
+    """Register a function that `clear_session` calls."""
+    _clear_hooks.append(hook)
+    return hook
+
+
+def clear_session(free_memory=True):
+    """Forget the automatic names handed out so far, so that the next Dense is ``dense`` again.
+
+    Parameters
+    ----------
+    free_memory : bool, default=True
+        Accepted for Keras's sake; memory is freed with the objects that own it.
+    """
+    with _lock:
+        _counts.clear()
+    for hook in _clear_hooks:
+        hook()

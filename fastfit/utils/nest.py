@@ -1,0 +1,66 @@
+"""Nested structures of list, tuple and dict. A dict's leaves come in the order of its sorted keys, as in Keras."""
+
+
+def is_nested(structure):
+    """Whether ``structure`` is a list, tuple or dict."""
+    return isinstance(structure, (list, tuple, dict))
+
+
+def _keys(structure):
+    try:
+        return sorted(structure)
+    except TypeError:  # keys of several types have no order: keep theirs
+        return list(structure)
+
+
+def flatten(structure):
+    """Return the leaves in order."""
+    leaves = []
+    _flatten(structure, leaves)
+    return leaves
+
+
+def _flatten(structure, leaves):
+    if isinstance(structure, dict):
+        for key in _keys(structure):
+            _flatten(structure[key], leaves)
+    elif isinstance(structure, (list, tuple)):
+        for item in structure:
+            _flatten(item, leaves)
+    else:
+        leaves.append(structure)
+
+
+def map_structure(function, structure, *others):
+    """Return a structure of the same form with ``function`` applied to each leaf (and to those of ``others``)."""
+    if isinstance(structure, dict):
+        mapped = {k: map_structure(function, structure[k], *(o[k] for o in others)) for k in structure}
+        return mapped if type(structure) is dict else type(structure)(mapped)
+    if isinstance(structure, (list, tuple)):
+        items = [map_structure(function, s, *(o[i] for o in others)) for i, s in enumerate(structure)]
+        if hasattr(structure, "_fields"):
+            return type(structure)(*items)
+        return tuple(items) if isinstance(structure, tuple) else items
+    return function(structure, *others)
+
+
+def pack_like(structure, leaves):
+    """Return a structure of the form of ``structure`` holding ``leaves``, which come in `flatten`'s order."""
+    return _pack(structure, iter(leaves))
+
+
+def _pack(structure, leaves):
+    if isinstance(structure, dict):
+        packed = {key: _pack(structure[key], leaves) for key in _keys(structure)}
+        return {key: packed[key] for key in structure}
+    if isinstance(structure, (list, tuple)):
+        items = [_pack(item, leaves) for item in structure]
+        if hasattr(structure, "_fields"):
+            return type(structure)(*items)
+        return tuple(items) if isinstance(structure, tuple) else items
+    return next(leaves)
+
+
+def describe(structure):
+    """Return the structure with ``*`` for each leaf, for messages."""
+    return str(map_structure(lambda _: "*", structure)).replace("'*'", "*")

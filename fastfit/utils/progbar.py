@@ -1,0 +1,201 @@
+"""The progress bar, and logs as plain Python numbers."""
+
+import math
+import sys
+import time
+
+import numpy as np
+
+from fastfit.utils.terminal import is_terminal, print_message
+
+
+def pythonify_logs(logs):
+    """Return logs sorted by key, with floats for numbers; nested dicts are merged in."""
+    result = {}
+    for key, value in sorted((logs or {}).items()):
+        if isinstance(value, dict):
+            result.update(pythonify_logs(value))
+            continue
+        try:
+            value = float(value)
+        except (TypeError, ValueError):
+            pass  # not a number (an array, say): handed on as it is
+        result[key] = value
+    return result
+
+
+def format_time(seconds):
+    """Return a time left as ``12s``, ``1:05`` or ``1:02:03``."""
+    if seconds > 3600:
+        return f"{int(seconds // 3600)}:{int(seconds % 3600 // 60):02d}:{int(seconds % 60):02d}"
+    if seconds > 60:
+        return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
+    return f"{int(seconds)}s"
+
+
+def format_step_time(seconds, unit_name):
+    """Return the time of a step as `` 12ms/step``."""
+    if seconds >= 1 or seconds == 0:
+        return f" {seconds:.0f}s/{unit_name}"
+    if seconds >= 1e-3:
+        return f" {seconds * 1e3:.0f}ms/{unit_name}"
+    return f" {seconds * 1e6:.0f}us/{unit_name}"
+
+
+class Progbar:
+    """A line that shows how far an epoch is.
+
+    Parameters
+    ----------
+    target : int or None
+        Number of steps; None when unknown.
+    width : int, default=20
+        Cells of the bar.
+    verbose : {1, 0, 2}
+        1 redraws a bar, 2 prints one line at the end, 0 nothing.
+    interval : float, default=0.05
+        Least number of seconds between redraws.
+    stateful_metrics, stateless_metrics : iterable of str, optional
+        Names whose values are shown as given, or are averaged over the steps (all by default). At most one of the two.
+    unit_name : str, default="step"
+
+    Notes
+    -----
+    Where a line cannot be redrawn (a file, a pipe), only the last state of each epoch is printed, without control
+    characters.
+    """
+
+    def __init__(
+        self,
+        target,
+        width=20,
+        verbose=1,
+        interval=0.05,
+        stateful_metrics=None,
+        stateless_metrics=None,
+        unit_name="step",
+    ):
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ValueError("Only one of `stateful_metrics` or `stateless_metrics` can be provided.")
+        self.target = target
+        self.width = width
+        self.verbose = verbose
+        self.interval = interval
+        self.unit_name = unit_name
+        self.stateful_metrics = None if stateful_metrics is None else set(stateful_metrics)
+        self.stateless_metrics = None if stateless_metrics is None else set(stateless_metrics)
+        self._seen_so_far = 0
+        self._values = {}
+        self._start = time.time()
+        self._last_update = 0.0
+        self._time_after_first_step = None
+        self._drawn_width = 0
+
+    def update(self, current, values=None, finalize=None):
+        """Show a step.
+
+        Parameters
+        ----------
+        current : int
+            Number of steps done.
+        values : list of (name, value), optional
+        finalize : bool, optional
+            Whether this is the last update; by default when ``current`` reaches ``target``.
+        """
+        if finalize is None:
+            finalize = self.target is not None and current >= self.target
+        for name, value in values or []:
+            self._take(name, value, current, finalize)
+        self._seen_so_far = current
+        now = time.time()
+        step_time = self._step_time(current, now)
+        if self.verbose == 1:
+            if now - self._last_update < self.interval and not finalize:
+                return
+            terminal = is_terminal()
+            if terminal or finalize:
+                self._draw(current, now, step_time, finalize, terminal)
+        elif self.verbose == 2 and finalize and self.target is not None and self.target > 0:
+            self._print_line(current, now, step_time)
+        self._last_update = now
+
+    def add(self, n, values=None):
+        """Show ``n`` more steps."""
+        self.update(self._seen_so_far + n, values)
+
+    def _take(self, name, value, current, finalize):
+        if self.stateless_metrics is not None:
+            averaged = name in self.stateless_metrics
+        else:
+            averaged = name not in (self.stateful_metrics or ())
+        if not averaged or finalize or name not in self._values:
+            steps = 1 if not averaged or finalize else max(current - self._seen_so_far, 1)
+            self._values[name] = [value * steps if steps != 1 else value, steps]
+        else:
+            steps = max(current - self._seen_so_far, 1)
+            self._values[name][0] += value * steps
+            self._values[name][1] += steps
+
+    def _step_time(self, current, now):
+        # The first step is left out: it builds and compiles.
+        if not current:
+            return 0
+        if self._time_after_first_step is not None and current > 1:
+            seconds = (now - self._time_after_first_step) / (current - 1)
+        else:
+            seconds = (now - self._start) / current
+        if current == 1:
+            self._time_after_first_step = now
+        return seconds
+
+    def _metrics(self, signed):
+        text = ""
+        for name, (total, count) in self._values.items():
+            value = total if isinstance(total, float) else np.mean(total)
+            value = value / max(1, count)
+            large = value > 1e-3 if signed else abs(value) > 1e-3
+            text += f" - {name}: {value:.4f}" if large else f" - {name}: {value:.4e}"
+        return text
+
+    def _draw(self, current, now, step_time, finalize, terminal):
+        bold, green, grey, off = ("\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m") if terminal else ("", "", "", "")
+        known = self.target is not None and self.target > 0
+        if known:
+            digits = int(math.log10(self.target)) + 1
+            cell = "━" if _can_print("━") else "="
+            done = int(self.width * (current / self.target))
+            count = f"{current:{digits}d}/{self.target}"
+            line = f"{bold}{count}{off} "
+            line += f"{green}{cell * done}{off}" if done > 0 else ""
+            line += f"{grey}{cell * (self.width - done)}{off}"
+            visible = len(count) + 1 + max(done, 0) + max(self.width - done, 0)
+        else:
+            line = f"{current:7d}/Unknown"
+            visible = len(line)
+        if known and not finalize:
+            clock = format_time(step_time * (self.target - current))
+        else:
+            clock = f"{now - self._start:.0f}s"
+        rest = format_step_time(step_time, self.unit_name) + self._metrics(signed=False)
+        line += f" {bold}{clock}{off}{rest}"
+        visible += 1 + len(clock) + len(rest)
+        if terminal:
+            blanks = " " * max(self._drawn_width - visible, 0)
+            line = "\b" * self._drawn_width + "\r" + line + blanks
+        print_message(line + ("\n" if finalize else ""), line_break=False)
+        self._drawn_width = visible
+
+    def _print_line(self, current, now, step_time):
+        digits = int(math.log10(self.target)) + 1
+        line = f"{current:{digits}d}/{self.target} - {now - self._start:.0f}s -"
+        line += format_step_time(step_time, self.unit_name) + self._metrics(signed=True)
+        print_message(line + "\n", line_break=False)
+
+
+def _can_print(character):
+    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    try:
+        character.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
