@@ -1,5 +1,7 @@
 #include "pool.h"
 
+#include "../base/denormals.h"
+
 #include <string.h>
 
 enum {
@@ -44,6 +46,7 @@ static void helper_main(void *arg)
 {
     const ff_helper *const self = arg;
     ff_pool *const pool = self->pool;
+    ff_denormals_off();
     uint64_t last = 0;
     for (;;) {
         uint64_t word = atomic_load_explicit(&pool->word, memory_order_acquire);

@@ -61,6 +61,7 @@ struct ff_program {
     size_t planned_batch, planned_threads;
     unsigned planned_shift;
 
+    uint64_t caller_mode; /* of denormals, on the calling thread */
     ff_step step;
     _Atomic uint32_t fault;
     atomic_ullong helped;

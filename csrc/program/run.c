@@ -1,6 +1,7 @@
 /* Building a program, and running steps of it. */
 #include <string.h>
 
+#include "../base/denormals.h"
 #include "program.h"
 
 /* ---- construction ---- */
@@ -215,7 +216,11 @@ static ff_status run_stage(ff_program *p, const ff_run *run, size_t s, size_t th
     const ff_group *const first = &p->desc.groups[p->desc.stages[s]];
     if (plan->tiles == 1 && p->exec[first->begin].host && first->end - first->begin == 1) {
         const size_t index = p->exec[first->begin].args.d[0];
-        if (!run->host || run->host(run->host_ctx, index, p->step.batch) != 0)
+        const uint64_t mode = ff_denormals_off();
+        ff_denormals_restore(p->caller_mode); /* NumPy runs in its own */
+        const int failed = !run->host || run->host(run->host_ctx, index, p->step.batch) != 0;
+        ff_denormals_restore(mode);
+        if (failed)
             return ff_fail(err, FF_EHOST, "host instruction %zu failed", index);
         return FF_OK;
     }
@@ -283,6 +288,7 @@ ff_status ff_program_run(ff_program *p, const ff_run *run, ff_run_result *result
     if (!atomic_compare_exchange_strong(&p->busy, &idle, 1)) return ff_fail(err, FF_EBUSY, "the program is running");
     ff_status status = check_run(p, run, err);
     size_t threads = 1;
+    p->caller_mode = ff_denormals_off();
     if (status == FF_OK) {
         threads = threads_for(p, run, run->batch);
         threads = ff_pool_enter(&p->engine->pool, threads, run_tile, p);
@@ -321,6 +327,7 @@ ff_status ff_program_run(ff_program *p, const ff_run *run, ff_run_result *result
         if (run->seconds > 0 && (double)(ff_now_ns() - begin) >= run->seconds * 1e9) break;
     }
     if (pooled) ff_pool_leave(&p->engine->pool);
+    ff_denormals_restore(p->caller_mode);
     atomic_store(&p->busy, 0);
     return status;
 }

@@ -114,6 +114,11 @@ def _late(instructions, needs):
 
 
 def _next_stage(instructions, needs, pending, done, batch, engine):
+    ready = [instructions[i] for i in pending if needs[i] <= done]
+    # first, so that small row work that nobody waits for joins a later row stage
+    big = [ins for ins in ready if ins.cut == "rows" and _is_big(ins, batch)]
+    if big:
+        return [_unit_group(ins, batch, engine) for ins in big]
     rows, chosen = [], set()
     for i in pending:
         ins = instructions[i]
@@ -122,10 +127,6 @@ def _next_stage(instructions, needs, pending, done, batch, engine):
             chosen.add(i)
     if rows:
         return [_row_group(rows)]
-    ready = [instructions[i] for i in pending if needs[i] <= done]
-    big = [ins for ins in ready if ins.cut == "rows"]
-    if big:
-        return [_unit_group(ins, batch, engine) for ins in big]
     whole, chosen = [], set()
     for i in pending:
         ins = instructions[i]

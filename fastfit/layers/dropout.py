@@ -1,10 +1,9 @@
 """Dropout: random zeros while training."""
 
-from fastfit.graph import randomness, trace
-from fastfit.graph.op import apply
-from fastfit.graph.tensor import KerasTensor
+from fastfit.graph.randomness import SeedGenerator
 from fastfit.layers.layer import Layer
 from fastfit.layers.legacy import rename_keywords
+from fastfit.ops import random
 
 
 class Dropout(Layer):
@@ -29,16 +28,14 @@ class Dropout(Layer):
         self.rate = rate
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
         self.seed = seed
-        self.seed_generator = randomness.SeedGenerator(seed)
+        self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
         self.built = True
 
     def call(self, inputs, training=False):
         if not training or self.rate == 0:
             return inputs
-        symbolic = isinstance(inputs, KerasTensor) or trace.current() is not None
-        drawn = randomness.draw(self.seed_generator, symbolic)
-        return apply("dropout", inputs, rate=float(self.rate), noise_shape=self.noise_shape, **drawn)
+        return random.dropout(inputs, self.rate, self.noise_shape, seed=self.seed_generator)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)

@@ -272,6 +272,7 @@ class Optimizer(HasLearningRate):
 
     def _update(self, grads, variables):
         rate = self.learning_rate
+        rate = rate.value if isinstance(rate, Variable) else rate
         grads = self.clip_gradients(grads)
         for v in variables:
             if self.uses_weight_decay(v):

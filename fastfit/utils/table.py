@@ -34,21 +34,15 @@ def fit_widths(columns, line_length):
 
 
 def wrap(text, width):
-    """Break a text at spaces into lines of at most ``width``; a word that is too long is cut."""
+    """Break a text at spaces into lines of at most ``width``; what is still too long ends in an ellipsis."""
     lines, line = [], ""
     for word in re.findall(r"\s*\S+\s*", text):
-        bare = word.rstrip()
-        if len(line) + len(bare) <= width:
-            line += word
-            continue
-        if line:
+        if line and len(line) + len(word.rstrip()) > width:
             lines.append(line)
-        if len(bare) > width:
-            pieces = [word[i : i + width] for i in range(0, len(word), width)]
-            lines += pieces[:-1]
-            word = pieces[-1]
-        line = word
-    return [each.rstrip() for each in [*lines, line]]
+            line = ""
+        line += word
+    lines = [each.rstrip() for each in [*lines, line]]
+    return [each if len(each) <= width else each[: width - 1] + "…" for each in lines]
 
 
 def _align(text, width, how):

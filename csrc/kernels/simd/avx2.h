@@ -109,6 +109,26 @@ V_INLINE void v_transpose(vf r[VL])
     for (int i = 0; i < VL; i++) r[i] = t[i];
 }
 
+/* The 128-bit step of the transpose is done by loads, which need no shuffle port. */
+V_INLINE void v_load_transpose(const float *p, size_t step, vf r[VL])
+{
+#pragma GCC unroll 2
+    for (int q = 0; q < 2; q++, p += 4) {
+        vf t[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) { /* rows i and 4+i; columns 4q..4q+3 */
+            const float *const row = p + (size_t)i * step;
+            t[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(row)), _mm_loadu_ps(row + 4 * step), 1);
+        }
+        const vf a = _mm256_unpacklo_ps(t[0], t[1]), b = _mm256_unpackhi_ps(t[0], t[1]);
+        const vf c = _mm256_unpacklo_ps(t[2], t[3]), d = _mm256_unpackhi_ps(t[2], t[3]);
+        r[4 * q] = _mm256_shuffle_ps(a, c, 0x44);
+        r[4 * q + 1] = _mm256_shuffle_ps(a, c, 0xee);
+        r[4 * q + 2] = _mm256_shuffle_ps(b, d, 0x44);
+        r[4 * q + 3] = _mm256_shuffle_ps(b, d, 0xee);
+    }
+}
+
 V_INLINE void v_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
 V_INLINE void v_prefetch2(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T1); }
 

@@ -145,6 +145,29 @@ V_INLINE void v_transpose(vf r[VL])
     for (int i = 0; i < VL; i++) r[i] = t[i];
 }
 
+/* The 128-bit steps of the transpose are done by masked loads, which need no shuffle port. */
+V_INLINE void v_load_transpose(const float *p, size_t step, vf r[VL])
+{
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; q++, p += 4) {
+        vf t[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) { /* rows i, 4+i, 8+i, 12+i; columns 4q..4q+3 */
+            const float *const row = p + (size_t)i * step;
+            t[i] = _mm512_castps128_ps512(_mm_loadu_ps(row));
+            t[i] = _mm512_mask_broadcast_f32x4(t[i], 0x00f0, _mm_loadu_ps(row + 4 * step));
+            t[i] = _mm512_mask_broadcast_f32x4(t[i], 0x0f00, _mm_loadu_ps(row + 8 * step));
+            t[i] = _mm512_mask_broadcast_f32x4(t[i], 0xf000, _mm_loadu_ps(row + 12 * step));
+        }
+        const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(t[0], t[1])), b = _mm512_castps_pd(_mm512_unpackhi_ps(t[0], t[1]));
+        const __m512d c = _mm512_castps_pd(_mm512_unpacklo_ps(t[2], t[3])), d = _mm512_castps_pd(_mm512_unpackhi_ps(t[2], t[3]));
+        r[4 * q] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
+        r[4 * q + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
+        r[4 * q + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
+        r[4 * q + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
+    }
+}
+
 V_INLINE void v_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
 V_INLINE void v_prefetch2(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T1); }
 

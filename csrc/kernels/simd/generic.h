@@ -15,6 +15,8 @@
  * v_many: is any lane on? v_round ties to even, v_toi does the same for |x| < 2^31.
  * vi_shr shifts in zeros, vi_sar the sign; the count is a constant.
  * v_hsum and v_hmax fold halves onto each other until one lane is left.
+ * v_transpose(r): r[i][j] and r[j][i] change places. v_load_transpose(p, step, r) does so
+ * while loading row i from p + i * step.
  * v_prefetch brings a line to L1, v_prefetch2 to L2; any address will do. */
 #ifndef FF_SIMD_H
 #define FF_SIMD_H
@@ -130,6 +132,12 @@ V_INLINE void v_transpose(vf r[VL])
     r[1] = (vf){a[1], b[1], c[1], d[1]};
     r[2] = (vf){a[2], b[2], c[2], d[2]};
     r[3] = (vf){a[3], b[3], c[3], d[3]};
+}
+
+V_INLINE void v_load_transpose(const float *p, size_t step, vf r[VL])
+{
+    for (size_t i = 0; i < VL; i++) r[i] = v_load(p + i * step);
+    v_transpose(r);
 }
 
 V_INLINE void v_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }

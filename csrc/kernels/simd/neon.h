@@ -110,6 +110,12 @@ V_INLINE void v_transpose(vf r[VL])
     r[3] = vcombine_f32(vget_high_f32(b), vget_high_f32(d));
 }
 
+V_INLINE void v_load_transpose(const float *p, size_t step, vf r[VL])
+{
+    for (size_t i = 0; i < VL; i++) r[i] = v_load(p + i * step);
+    v_transpose(r);
+}
+
 V_INLINE void v_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
 V_INLINE void v_prefetch2(const void *p) { __builtin_prefetch(p, 0, 2); }
 

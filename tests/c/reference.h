@@ -1,0 +1,294 @@
+/* What each kernel should compute, in float64 and straight from the op table's doc.
+ * Inputs are read from a->p; results go to out[i], one array per output operand. */
+#ifndef FF_REFERENCE_H
+#define FF_REFERENCE_H
+#include "check.h"
+
+typedef void reference_fn(const ff_args *a, double *const *out);
+
+typedef struct reference {
+    int op;
+    reference_fn *fn;
+    double ulps;    /* allowed error, in 2^-23 (1 + |truth|), for rows of about 100 */
+    float low, high; /* inputs */
+} reference;
+
+#define REF(name) static CHECK_UNUSED void ref_##name(const ff_args *a, double *const *out)
+#define REF_LETTERS                                                                    \
+    const size_t n = a->d[0], rows = a->nrows;                                          \
+    (void)n, (void)rows
+#define IN(i) ((const float *)a->p[i])
+#define FOR_ALL for (size_t i = 0; i < rows * n; i++)
+#define FOR_ROWS for (size_t r = 0; r < rows; r++)
+
+/* ---- unary and binary ---- */
+
+static double ref_sigmoid1(double x) { return 1.0 / (1.0 + exp(-x)); }
+static double ref_sign1(double x) { return (x > 0) - (x < 0); }
+
+#define REF_UNARY(name, expr)                                                           \
+    REF(name)                                                                           \
+    {                                                                                   \
+        REF_LETTERS;                                                                    \
+        FOR_ALL                                                                         \
+        {                                                                               \
+            const double x = (double)IN(0)[i];                                          \
+            out[1][i] = (expr);                                                         \
+        }                                                                               \
+    }
+REF_UNARY(relu, x > 0 ? x : 0)
+REF_UNARY(tanh, tanh(x))
+REF_UNARY(sigmoid, ref_sigmoid1(x))
+REF_UNARY(softplus, log1p(exp(x)))
+REF_UNARY(exp, exp(x))
+REF_UNARY(log, log(x))
+REF_UNARY(log1p, log1p(x))
+REF_UNARY(expm1, expm1(x))
+REF_UNARY(erf, erf(x))
+REF_UNARY(sqrt, sqrt(x))
+REF_UNARY(rsqrt, 1.0 / sqrt(x))
+REF_UNARY(square, x *x)
+REF_UNARY(abs, fabs(x))
+REF_UNARY(negative, -x)
+REF_UNARY(reciprocal, 1.0 / x)
+REF_UNARY(sign, ref_sign1(x))
+
+/* Element (r, i) of an operand broadcast by `mode`. */
+static size_t ref_at(size_t mode, size_t r, size_t i, size_t n)
+{
+    return mode == 0 ? r * n + i : mode == 1 ? i : mode == 2 ? r : 0;
+}
+
+#define REF_BINARY(name, expr)                                                          \
+    REF(name)                                                                           \
+    {                                                                                   \
+        REF_LETTERS;                                                                    \
+        FOR_ROWS for (size_t i = 0; i < n; i++)                                         \
+        {                                                                               \
+            const double x = (double)IN(0)[ref_at(a->d[1], r, i, n)];                   \
+            const double z = (double)IN(1)[ref_at(a->d[2], r, i, n)];                   \
+            out[2][r * n + i] = (expr);                                                 \
+        }                                                                               \
+    }
+REF_BINARY(add, x + z)
+REF_BINARY(subtract, x - z)
+REF_BINARY(multiply, x *z)
+REF_BINARY(divide, x / z)
+REF_BINARY(maximum, x > z ? x : z)
+REF_BINARY(minimum, x < z ? x : z)
+REF_BINARY(relu_grad, x > 0 ? z : 0)
+REF_BINARY(tanh_grad, z *(1 - x * x))
+REF_BINARY(sigmoid_grad, z *x *(1 - x))
+
+/* ---- data movement and reductions ---- */
+
+REF(copy_cols)
+{
+    REF_LETTERS;
+    FOR_ROWS for (size_t i = 0; i < a->d[4]; i++) out[1][r * a->d[1] + a->d[3] + i] = (double)IN(0)[r * n + a->d[2] + i];
+}
+REF(fill)
+{
+    REF_LETTERS;
+    FOR_ALL out[0][i] = a->d[1] == 1 ? (double)a->f[0] / (double)rows : (double)a->f[0];
+}
+static double ref_row_sum(const float *x, size_t n)
+{
+    double s = 0;
+    for (size_t i = 0; i < n; i++) s += (double)x[i];
+    return s;
+}
+static size_t ref_argmax(const float *x, size_t n)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++) best = x[i] > x[best] ? i : best;
+    return best;
+}
+REF(sum_last)
+{
+    REF_LETTERS;
+    FOR_ROWS out[1][r] = (double)a->f[0] * ref_row_sum(IN(0) + r * n, n);
+}
+REF(max_last)
+{
+    REF_LETTERS;
+    FOR_ROWS out[1][r] = (double)IN(0)[r * n + ref_argmax(IN(0) + r * n, n)];
+}
+REF(sum_rows)
+{
+    REF_LETTERS;
+    for (size_t i = 0; i < n; i++) {
+        out[1][i] = 0;
+        FOR_ROWS out[1][i] += (double)IN(0)[r * n + i];
+    }
+}
+REF(sum_all)
+{
+    REF_LETTERS;
+    out[1][0] = (double)a->f[0] * ref_row_sum(IN(0), rows * n) / (a->d[1] == 1 ? (double)rows : 1.0);
+}
+REF(sum_all64)
+{
+    REF_LETTERS;
+    out[2][0] = 0;
+    FOR_ROWS out[2][0] += ref_row_sum(IN(0) + r * n, n) * (a->p[1] ? (double)IN(1)[r] : 1.0);
+}
+REF(rows64) { out[0][0] = (double)a->f[0] * (double)a->nrows; }
+REF(cast64) { out[1][0] = (double)IN(0)[0]; }
+REF(add64) { out[2][0] = *(const double *)a->p[0] + *(const double *)a->p[1]; }
+REF(mul64) { out[2][0] = *(const double *)a->p[0] * *(const double *)a->p[1]; }
+REF(copy64) { out[1][0] = *(const double *)a->p[0]; }
+
+/* ---- softmax, losses, metrics ---- */
+
+/* log of the sum of exponentials of a row */
+static double ref_lse(const float *z, size_t n)
+{
+    const double top = (double)z[ref_argmax(z, n)];
+    double s = 0;
+    for (size_t i = 0; i < n; i++) s += exp((double)z[i] - top);
+    return top + log(s);
+}
+static void ref_softmax_to(const ff_args *a, double *p)
+{
+    REF_LETTERS;
+    FOR_ROWS
+    {
+        const double lse = ref_lse(IN(0) + r * n, n);
+        for (size_t i = 0; i < n; i++) p[r * n + i] = exp((double)IN(0)[r * n + i] - lse);
+    }
+}
+REF(softmax) { ref_softmax_to(a, out[1]); }
+REF(softmax_grad)
+{
+    REF_LETTERS;
+    FOR_ROWS
+    {
+        const float *const y = IN(0) + r * n, *const dy = IN(1) + r * n;
+        double dot = 0;
+        for (size_t i = 0; i < n; i++) dot += (double)y[i] * (double)dy[i];
+        for (size_t i = 0; i < n; i++) out[2][r * n + i] = (double)y[i] * ((double)dy[i] - dot);
+    }
+}
+REF(softmax_ce)
+{
+    REF_LETTERS;
+    ref_softmax_to(a, out[2]);
+    FOR_ROWS out[3][r] = ref_lse(IN(0) + r * n, n) - (double)IN(0)[r * n + (size_t)((const int32_t *)a->p[1])[r]];
+}
+REF(softmax_ce_grad)
+{
+    REF_LETTERS;
+    FOR_ALL out[3][i] = (double)IN(2)[i / n] *
+                        ((double)IN(0)[i] - ((size_t)((const int32_t *)a->p[1])[i / n] == i % n ? 1.0 : 0.0));
+}
+REF(softmax_ce_dense)
+{
+    REF_LETTERS;
+    ref_softmax_to(a, out[2]);
+    FOR_ROWS
+    {
+        const double lse = ref_lse(IN(0) + r * n, n);
+        out[3][r] = 0;
+        for (size_t i = r * n; i < r * n + n; i++) out[3][r] += (double)IN(1)[i] * (lse - (double)IN(0)[i]);
+    }
+}
+REF(softmax_ce_dense_grad)
+{
+    REF_LETTERS;
+    FOR_ALL out[3][i] = (double)IN(2)[i / n] *
+                        ((double)IN(0)[i] * ref_row_sum(IN(1) + i / n * n, n) - (double)IN(1)[i]);
+}
+REF(sigmoid_bce)
+{
+    REF_LETTERS;
+    FOR_ALL
+    {
+        const double z = (double)IN(0)[i], t = (double)IN(1)[i];
+        out[2][i] = ref_sigmoid1(z);
+        out[3][i] = (z > 0 ? z : 0) - z * t + log1p(exp(-fabs(z)));
+    }
+}
+REF(sigmoid_bce_grad)
+{
+    REF_LETTERS;
+    FOR_ALL out[3][i] = (double)IN(2)[i] * ((double)IN(0)[i] - (double)IN(1)[i]);
+}
+#define REF_ROW_LOSS(name, term)                                                        \
+    REF(name)                                                                           \
+    {                                                                                   \
+        REF_LETTERS;                                                                    \
+        FOR_ROWS out[2][r] = 0;                                                         \
+        FOR_ALL                                                                         \
+        {                                                                               \
+            const double d = (double)IN(0)[i] - (double)IN(1)[i];                       \
+            out[2][i / n] += (term) / (double)n;                                        \
+        }                                                                               \
+    }
+#define REF_ROW_GRAD(name, slope)                                                       \
+    REF(name)                                                                           \
+    {                                                                                   \
+        REF_LETTERS;                                                                    \
+        FOR_ALL                                                                         \
+        {                                                                               \
+            const double d = (double)IN(0)[i] - (double)IN(1)[i];                       \
+            out[3][i] = (double)IN(2)[i / n] * (slope) / (double)n;                     \
+        }                                                                               \
+    }
+REF_ROW_LOSS(squared_error, d *d)
+REF_ROW_LOSS(absolute_error, fabs(d))
+REF_ROW_GRAD(squared_error_grad, 2 * d)
+REF_ROW_GRAD(absolute_error_grad, ref_sign1(d))
+REF(hit_sparse)
+{
+    REF_LETTERS;
+    FOR_ROWS out[2][r] = ref_argmax(IN(0) + r * n, n) == (size_t)((const int32_t *)a->p[1])[r];
+}
+REF(hit_dense)
+{
+    REF_LETTERS;
+    FOR_ROWS out[2][r] = ref_argmax(IN(0) + r * n, n) == ref_argmax(IN(1) + r * n, n);
+}
+REF(hit_binary)
+{
+    REF_LETTERS;
+    FOR_ROWS out[2][r] = 0;
+    FOR_ALL out[2][i / n] += ((IN(0)[i] > a->f[0] ? 1.0f : 0.0f) == IN(1)[i]) / (double)n;
+}
+
+/* Every row of the op table but those with tests of their own; the inputs' range is
+ * wide where the op can bear it. */
+static const reference REFERENCES[] = {
+    {FF_OP_RELU, ref_relu, 0, -9, 9},           {FF_OP_TANH, ref_tanh, 3, -9, 9},
+    {FF_OP_SIGMOID, ref_sigmoid, 2, -40, 40},   {FF_OP_SOFTPLUS, ref_softplus, 2, -40, 40},
+    {FF_OP_EXP, ref_exp, 2, -80, 80},           {FF_OP_LOG, ref_log, 2, 1e-6f, 1e6f},
+    {FF_OP_LOG1P, ref_log1p, 2, -0.99f, 9},     {FF_OP_EXPM1, ref_expm1, 2, -9, 9},
+    {FF_OP_ERF, ref_erf, 3, -5, 5},             {FF_OP_SQRT, ref_sqrt, 1, 0, 9},
+    {FF_OP_RSQRT, ref_rsqrt, 1.5, 0.01f, 9},    {FF_OP_SQUARE, ref_square, 1, -9, 9},
+    {FF_OP_ABS, ref_abs, 0, -9, 9},             {FF_OP_NEGATIVE, ref_negative, 0, -9, 9},
+    {FF_OP_RECIPROCAL, ref_reciprocal, 1, 0.01f, 9}, {FF_OP_SIGN, ref_sign, 0, -9, 9},
+    {FF_OP_ADD, ref_add, 1, -9, 9},             {FF_OP_SUBTRACT, ref_subtract, 1, -9, 9},
+    {FF_OP_MULTIPLY, ref_multiply, 1, -9, 9},   {FF_OP_DIVIDE, ref_divide, 1, 0.5f, 9},
+    {FF_OP_MAXIMUM, ref_maximum, 0, -9, 9},     {FF_OP_MINIMUM, ref_minimum, 0, -9, 9},
+    {FF_OP_RELU_GRAD, ref_relu_grad, 0, -9, 9}, {FF_OP_TANH_GRAD, ref_tanh_grad, 4, -1, 1},
+    {FF_OP_SIGMOID_GRAD, ref_sigmoid_grad, 4, 0, 1}, {FF_OP_COPY_COLS, ref_copy_cols, 0, -9, 9},
+    {FF_OP_FILL, ref_fill, 1, 0, 1},            {FF_OP_SUM_LAST, ref_sum_last, 40, -1, 1},
+    {FF_OP_MAX_LAST, ref_max_last, 0, -9, 9},   {FF_OP_SUM_ROWS, ref_sum_rows, 40, -1, 1},
+    {FF_OP_SUM_ALL, ref_sum_all, 1, -1, 1},     {FF_OP_SUM_ALL64, ref_sum_all64, 1e-5, -1, 1},
+    {FF_OP_ROWS64, ref_rows64, 0, 0, 1},        {FF_OP_CAST64, ref_cast64, 0, -9, 9},
+    {FF_OP_ADD64, ref_add64, 0, -9, 9},         {FF_OP_MUL64, ref_mul64, 0, -9, 9},
+    {FF_OP_COPY64, ref_copy64, 0, -9, 9},       {FF_OP_SOFTMAX, ref_softmax, 4, -20, 20},
+    {FF_OP_SOFTMAX_GRAD, ref_softmax_grad, 40, 0, 1}, {FF_OP_SOFTMAX_CE, ref_softmax_ce, 4, -20, 20},
+    {FF_OP_SOFTMAX_CE_GRAD, ref_softmax_ce_grad, 2, 0, 1},
+    {FF_OP_SOFTMAX_CE_DENSE, ref_softmax_ce_dense, 40, 0, 2},
+    {FF_OP_SOFTMAX_CE_DENSE_GRAD, ref_softmax_ce_dense_grad, 40, 0, 1},
+    {FF_OP_SIGMOID_BCE, ref_sigmoid_bce, 4, -9, 9}, {FF_OP_SIGMOID_BCE_GRAD, ref_sigmoid_bce_grad, 2, -1, 1},
+    {FF_OP_SQUARED_ERROR, ref_squared_error, 10, -1, 1},
+    {FF_OP_SQUARED_ERROR_GRAD, ref_squared_error_grad, 3, -1, 1},
+    {FF_OP_ABSOLUTE_ERROR, ref_absolute_error, 10, -1, 1},
+    {FF_OP_ABSOLUTE_ERROR_GRAD, ref_absolute_error_grad, 3, -1, 1},
+    {FF_OP_HIT_SPARSE, ref_hit_sparse, 0, -9, 9}, {FF_OP_HIT_DENSE, ref_hit_dense, 0, -9, 9},
+    {FF_OP_HIT_BINARY, ref_hit_binary, 1, 0, 1},
+};
+
+#endif
