@@ -1,5 +1,5 @@
-/* Constants of the optimizers' updates. In float64, then rounded once: 1 - beta and the
- * bias corrections lose half their digits in float32. */
+/* Constants of the optimizers' updates, in float64 and then rounded once, but for what
+ * Keras computes in float32. */
 #include <float.h>
 #include <math.h>
 #include "kernels.h"
@@ -7,6 +7,14 @@
 /* Never 0: elements whose gradient was always 0 (the padding of panels among them)
  * would become 0 / 0. */
 static float epsilon(double e) { return e > FLT_MIN ? (float)e : FLT_MIN; }
+
+/* Keras takes the powers of float32 betas: 1 - 0.999f is 1.3e-5 off 0.001, which moves the
+ * first steps by half of that, and curves must be the same. */
+static float bias_corrected(double learning_rate, double beta_1, double beta_2, int64_t t)
+{
+    const float p1 = (float)pow((float)beta_1, (double)t), p2 = (float)pow((float)beta_2, (double)t);
+    return (float)learning_rate * sqrtf(1.0f - p2) / (1.0f - p1);
+}
 
 /* h[0] is the weight decay; then, as the Keras classes name them,
  *   momentum, nesterov   momentum
@@ -36,7 +44,7 @@ void ff_opt_prep(int op, const double *h, double learning_rate, int64_t t, float
         break;
     case FF_OP_ADAM:
     case FF_OP_AMSGRAD:
-        c[0] = (float)(learning_rate * sqrt(1.0 - pow(h[2], (double)t)) / (1.0 - pow(h[1], (double)t)));
+        c[0] = bias_corrected(learning_rate, h[1], h[2], t);
         c[1] = (float)h[1];
         c[2] = (float)h[2];
         c[3] = epsilon(h[3]);

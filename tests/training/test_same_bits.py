@@ -1,0 +1,67 @@
+"""Training gives the same bits for any number of threads and any owners of tiles; a row predicts the same bits alone."""
+
+import numpy as np
+import pytest
+
+from fastfit import utils
+from tests.training import nets
+
+NETS = {
+    "r64": (nets.r64, 784, 10, 33),
+    "dropout": (nets.with_dropout, 40, 5, 37),
+    "wide": (lambda: nets.r64(256, 7), 256, 7, 301),
+}
+
+
+def trained(name, **options):
+    make, features, classes, batch = NETS[name]
+    utils.set_random_seed(5)
+    model = make()
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model._run_options = options
+    x, y = nets.data(6 * batch + 11, features, classes)
+    history = model.fit(x, y, batch_size=batch, epochs=3, verbose=0)
+    return model, history
+
+
+def same(a, b):
+    return all(x.tobytes() == y.tobytes() for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_any_number_of_threads(name):
+    first, history = trained(name, force_threads=1)
+    for threads in (2, 3, 8):
+        # an engine has as many threads as cores; the C tests go up to 8 on any machine
+        model, again = trained(name, force_threads=threads)
+        assert same(first.get_weights(), model.get_weights())
+        assert history.history == again.history
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("shift", [1, 2, 3])
+def test_tiles_with_other_owners(name, shift):
+    first, _ = trained(name, force_threads=1)
+    model, _ = trained(name, force_threads=2, home_shift=shift)
+    assert same(first.get_weights(), model.get_weights())
+
+
+def test_another_seed_gives_other_bits():
+    """The tests above can fail."""
+    first, _ = trained("dropout")
+    utils.set_random_seed(6)
+    model = nets.with_dropout()
+    assert not same(first.get_weights(), model.get_weights())
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_row_alone_and_in_a_batch(name):
+    model, _ = trained(name)
+    x, _ = nets.data(77, NETS[name][1], NETS[name][2], seed=3)
+    whole = model.predict(x, verbose=0)
+    for i in range(0, 77, 7):
+        row = x[i : i + 1]
+        assert whole[i].tobytes() == model.predict(row, verbose=0)[0].tobytes()
+        assert whole[i].tobytes() == model.predict_on_batch(row)[0].tobytes()
+        assert whole[i].tobytes() == model(row)[0].tobytes()
+    assert whole.tobytes() == model.predict(x, batch_size=5, verbose=0).tobytes()
