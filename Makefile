@@ -69,6 +69,10 @@ C_SOURCES := $(filter-out csrc/kernels/isa_avx2.c csrc/kernels/isa_avx512.c csrc
                $(wildcard csrc/*/*.c)) $(ISA_SOURCES)
 C_OBJECTS := $(C_SOURCES:%.c=$(OUT)/%.o)
 C_TESTS := $(patsubst tests/c/%.c,$(OUT)/%,$(wildcard tests/c/*.c))
+# Only programs have threads; kernels alone would take minutes to no purpose.
+ifeq ($(VARIANT),tsan)
+C_TESTS := $(OUT)/test_program
+endif
 
 ctest: $(C_TESTS)
 	@test -n "$(C_TESTS)" || { echo "tests/c has no tests"; exit 1; }
@@ -109,6 +113,6 @@ san-c:
 san-python:
 	FASTFIT_SANITIZE=address,undefined $(PYTHON) setup.py --quiet build --build-base $(SAN_BASE) --build-lib $(SAN_BASE)/lib
 	PYTHONPATH=$(SAN_BASE)/lib \
-	ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	FASTFIT_ARENA_GAP=64 ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
 	$(PYTHON) -P -m pytest -q -p no:cacheprovider -m "$(SAN_SELECT)" $(SAN_TESTS)

@@ -12,8 +12,12 @@ from fastfit.compiler.arena import place
 from fastfit.compiler.builder import OPS
 from fastfit.compiler.schedule import schedule
 
-KINDS = {"slot": _core.OPERAND_SLOT, "var": _core.OPERAND_VAR, "source": _core.OPERAND_SOURCE,
-         "sink": _core.OPERAND_SINK}
+KINDS = {
+    "slot": _core.OPERAND_SLOT,
+    "var": _core.OPERAND_VAR,
+    "source": _core.OPERAND_SOURCE,
+    "sink": _core.OPERAND_SINK,
+}
 # Bytes left free between slots; the sanitizer job poisons them.
 GAP = int(os.environ.get("FASTFIT_ARENA_GAP", "0"))
 
@@ -38,33 +42,55 @@ class Assembly:
         self.sinks = _columns(builder.sinks)
         self.slots, self.arena = _slots(builder)
         self.variants = np.zeros(len(builder.variants), _core.VARIANT)
-        for row, (op, h) in zip(self.variants, builder.variants):
+        for row, (op, h) in zip(self.variants, builder.variants, strict=True):
             row["op"] = OPS[op]["id"]
             row["h"][: len(h)] = h
         ordered = [ins for stage in self.plan.stages for group in stage for ins in group.instructions]
         self.instructions = np.zeros(len(ordered), _core.INSTR)
-        for row, ins in zip(self.instructions, ordered):
+        for row, ins in zip(self.instructions, ordered, strict=True):
             _instruction(row, ins)
         self.groups = np.zeros(sum(len(stage) for stage in self.plan.stages), _core.GROUP)
         self.stages = np.zeros(len(self.plan.stages) + 1, np.uint32)
         at = group_at = 0
         for s, stage in enumerate(self.plan.stages):
             for group in stage:
-                self.groups[group_at] = (at, at + len(group.instructions), group.row_block, group.unit_block,
-                                         group.units, group.k_block, group.ks, group.cost, group.cost_fix)
+                self.groups[group_at] = (
+                    at,
+                    at + len(group.instructions),
+                    group.row_block,
+                    group.unit_block,
+                    group.units,
+                    group.k_block,
+                    group.ks,
+                    group.cost,
+                    group.cost_fix,
+                )
                 at += len(group.instructions)
                 group_at += 1
             self.stages[s + 1] = group_at
 
     def make(self, rows):
         """A core program for batches of up to `rows` rows."""
-        return _core.Program(self.engine, self.instructions, self.groups, self.stages, self.slots, self.sources,
-                             self.sinks, self.variants, self.arena, self.storages, self.plan.commit, self.hosts, rows)
+        return _core.Program(
+            self.engine,
+            self.instructions,
+            self.groups,
+            self.stages,
+            self.slots,
+            self.sources,
+            self.sinks,
+            self.variants,
+            self.arena,
+            self.storages,
+            self.plan.commit,
+            self.hosts,
+            rows,
+        )
 
 
 def _columns(columns):
     out = np.zeros(len(columns), _core.COLUMN)
-    for row, (shape, dtype) in zip(out, columns):
+    for row, (shape, dtype) in zip(out, columns, strict=True):
         row["row_bytes"] = prod(shape) * np.dtype(dtype).itemsize
         row["dtype"] = _core.DTYPES.index(np.dtype(dtype).name)
     return out
@@ -79,9 +105,13 @@ def _slots(builder):
         # per-row offsets need 4 bytes only: the core reserves rows in multiples of 16
         align = 64 if power == 0 else 4
         gap = GAP if power == 0 else -(-GAP // 16)
-        offsets, total = place([builder.slots[i].bytes for i in used],
-                               [(builder.slots[i].first, builder.slots[i].last) for i in used], align, gap)
-        for i, offset in zip(used, offsets):
+        offsets, total = place(
+            [builder.slots[i].bytes for i in used],
+            [(builder.slots[i].first, builder.slots[i].last) for i in used],
+            align,
+            gap,
+        )
+        for i, offset in zip(used, offsets, strict=True):
             slots[i] = (power, offset, builder.slots[i].bytes)
         arena.append(total)
     return slots, tuple(arena)

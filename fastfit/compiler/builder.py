@@ -130,7 +130,7 @@ class Builder:
             Rows per row of the batch, and fixed rows.
         """
         reads, writes = [], []
-        for spec, place in zip(OPS[op]["operands"].split(), operands):
+        for spec, place in zip(OPS[op]["operands"].split(), operands, strict=False):
             if place is None:
                 continue
             mode = next(c for c in spec if c in "<>=")
@@ -145,8 +145,20 @@ class Builder:
         if cost is None:
             cost = per_row * row_mul * (16 if OPS[op]["kind"] == "u" else 4)
         self.instructions.append(
-            Instruction(op, list(operands), tuple(int(x) for x in d), tuple(float(x) for x in f), row_mul, row_fix,
-                        reads, writes, cut, cost, per_row * row_fix if cost_fix is None else cost_fix, **more)
+            Instruction(
+                op,
+                list(operands),
+                tuple(int(x) for x in d),
+                tuple(float(x) for x in f),
+                row_mul,
+                row_fix,
+                reads,
+                writes,
+                cut,
+                cost,
+                per_row * row_fix if cost_fix is None else cost_fix,
+                **more,
+            )
         )
         return self.instructions[-1]
 
@@ -154,6 +166,19 @@ class Builder:
         """Append a host instruction calling function(program, batch)."""
         self.hosts.append(function)
         self.instructions.append(
-            Instruction("host", [], (len(self.hosts) - 1,), (), 0, 1, list(reads), list(writes), "whole", 0.0, 3e4, phase,
-                        label=label)
+            Instruction(
+                "host",
+                [],
+                (len(self.hosts) - 1,),
+                (),
+                0,
+                1,
+                list(reads),
+                list(writes),
+                "whole",
+                0.0,
+                3e4,
+                phase,
+                label=label,
+            )
         )

@@ -7,11 +7,14 @@ import threading
 import numpy as np
 
 from fastfit import _core
-from fastfit.compiler import fuse, lower
+from fastfit.compiler import fuse, lower, rules_array, rules_dense, rules_loss
 from fastfit.compiler.assemble import Assembly
 from fastfit.compiler.builder import OPS, Location
 from fastfit.graph import storage
 from fastfit.graph.tensor import KerasTensor, topological
+
+# Imported for their rules.
+_RULES = (rules_array, rules_dense, rules_loss)
 
 
 class Compiled:
@@ -185,7 +188,7 @@ def _native_update(low, optimizer, variable, gradient):
     slots = [low.b.storage(s._storage) for s in slots_of(optimizer, variable)]
     update = [weight, *slots]
     packed = variable._storage.packed
-    name, emit = ("dense_dw", lower.emit_dw) if packed else ("dense_db", lower.emit_db)
+    name, emit = ("dense_dw", rules_dense.emit_dw) if packed else ("dense_db", rules_dense.emit_db)
     terms = fuse.gradient_terms(gradient, low.users, name)
     if terms is None or not all(_fusable(n) for n in terms):
         return lambda: _flat_update(low, op, variant, update, _gradient_place(low, gradient, packed), variable)
@@ -223,12 +226,18 @@ def _flat_update(low, op, variant, update, place, variable):
 
 def _host_update(low, optimizer, gradients):
     """The optimizer's own arithmetic in NumPy, for what no kernel does."""
-    places = [low.place(g) if not isinstance(low.places.get(id(g)), Location) or not low.places[id(g)].packed
-              else low.unpacked(g, low.places[id(g)]) for _, g in gradients]
+    places = [
+        low.place(g)
+        if not isinstance(low.places.get(id(g)), Location) or not low.places[id(g)].packed
+        else low.unpacked(g, low.places[id(g)])
+        for _, g in gradients
+    ]
     variables = [v for v, _ in gradients]
 
     def update(program, batch):
-        arrays = [lower.view(program, w, (v.shape, "float32"), batch).copy() for w, v in zip(places, variables)]
+        arrays = [
+            lower.view(program, w, (v.shape, "float32"), batch).copy() for w, v in zip(places, variables, strict=True)
+        ]
         optimizer.apply(arrays, variables)
 
     # every variable: the optimizer may read any of them

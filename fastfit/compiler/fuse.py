@@ -43,7 +43,11 @@ def strip_reshapes(x):
 
 def strip_casts(x):
     """The tensor that `x` is but for its shape and dtype: class ids survive both."""
-    while isinstance(x, KerasTensor) and x.node is not None and getattr(x.node.operation, "name", None) in (*VIEWS, "cast"):
+    while (
+        isinstance(x, KerasTensor)
+        and x.node is not None
+        and getattr(x.node.operation, "name", None) in (*VIEWS, "cast")
+    ):
         x = x.node.inputs[0]
     return x
 

@@ -186,7 +186,7 @@ def output_losses(loss, loss_weights, names):
         given = list(loss)
     else:
         given = [loss] * n
-    return [OutputLoss(one, weight) for one, weight in zip(given, _weights(loss_weights, names))]
+    return [OutputLoss(one, weight) for one, weight in zip(given, _weights(loss_weights, names), strict=True)]
 
 
 def _weights(loss_weights, names):

@@ -42,8 +42,25 @@ def check_verbose(verbose):
     return int(verbose)
 
 
-def fit(model, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle, class_weight,
-        sample_weight, initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq):
+def fit(
+    model,
+    x,
+    y,
+    batch_size,
+    epochs,
+    verbose,
+    callbacks,
+    validation_split,
+    validation_data,
+    shuffle,
+    class_weight,
+    sample_weight,
+    initial_epoch,
+    steps_per_epoch,
+    validation_steps,
+    validation_batch_size,
+    validation_freq,
+):
     """Train a model; see `Trainer.fit`."""
     verbose = check_verbose(verbose)
     epochs = check_count("epochs", epochs, optional=False)
@@ -55,15 +72,26 @@ def fit(model, x, y, batch_size, epochs, verbose, callbacks, validation_split, v
     if shuffle not in (True, False, "batch"):
         raise ValueError(f"`shuffle` must be True, False or 'batch'. Received: shuffle={shuffle!r}")
     train, valid = prepare.training_data(
-        model, x, y, sample_weight, class_weight, batch_size, validation_split, validation_data, steps_per_epoch,
-        validation_steps, validation_batch_size, shuffle,
+        model,
+        x,
+        y,
+        sample_weight,
+        class_weight,
+        batch_size,
+        validation_split,
+        validation_data,
+        steps_per_epoch,
+        validation_steps,
+        validation_batch_size,
+        shuffle,
     )
     feed = feed_for(model, "train", train)
     valid_feed = feed_for(model, "test", valid) if valid is not None else None
     if not model.trainable_variables:
         warnings.warn("The model has no trainable weights: nothing is updated.", stacklevel=3)
-    callbacks = callback_list(model, callbacks, verbose, epochs, steps_per_epoch or feed.steps, batch_size, train,
-                              valid is not None)
+    callbacks = callback_list(
+        model, callbacks, verbose, epochs, steps_per_epoch or feed.steps, batch_size, train, valid is not None
+    )
     model.stop_training = False
     model._initial_epoch = initial_epoch
     callbacks.on_train_begin()
@@ -102,8 +130,15 @@ def callback_list(model, callbacks, verbose, epochs, steps, batch_size=None, dat
     """The user's callbacks, then History and the bar."""
     if isinstance(callbacks, CallbackList):
         return callbacks
-    params = {"verbose": verbose, "epochs": epochs, "steps": steps, "batch_size": batch_size,
-              "samples": getattr(data, "n", None), "do_validation": validates, "metrics": model.metrics_names}
+    params = {
+        "verbose": verbose,
+        "epochs": epochs,
+        "steps": steps,
+        "batch_size": batch_size,
+        "samples": getattr(data, "n", None),
+        "do_validation": validates,
+        "metrics": model.metrics_names,
+    }
     return CallbackList(callbacks, add_history=True, add_progbar=verbose != 0, model=model, **params)
 
 
@@ -286,7 +321,7 @@ def predict(model, x, batch_size, verbose, steps, callbacks):
     callbacks.on_predict_end()
     if not parts:
         raise ValueError("predict() got no data: the iterable yielded no batch.")
-    outputs = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts)]
+    outputs = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
     return model._pack_outputs(outputs)
 
 

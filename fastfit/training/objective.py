@@ -38,7 +38,7 @@ class Objective:
     def _total_loss(self, x, y, y_pred, w):
         terms = []
         w = list(w) + [None] * (len(y_pred) - len(w))
-        for i, (o, target, p, weight) in enumerate(zip(self._output_losses, y, y_pred, w)):
+        for i, (o, target, p, weight) in enumerate(zip(self._output_losses, y, y_pred, w, strict=True)):
             if o.identifier is None:
                 continue
             if target is None:

@@ -41,8 +41,20 @@ class Batches:
     n = None
 
 
-def training_data(model, x, y, sample_weight, class_weight, batch_size, validation_split, validation_data,
-                  steps_per_epoch, validation_steps, validation_batch_size, shuffle):
+def training_data(
+    model,
+    x,
+    y,
+    sample_weight,
+    class_weight,
+    batch_size,
+    validation_split,
+    validation_data,
+    steps_per_epoch,
+    validation_steps,
+    validation_batch_size,
+    shuffle,
+):
     """(training, validation or None) of fit's arguments, both `Arrays` or `Batches`."""
     if class_weight is not None and sample_weight is not None:
         raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
@@ -75,7 +87,9 @@ def training_data(model, x, y, sample_weight, class_weight, batch_size, validati
 def evaluation_data(model, x, y, sample_weight, batch_size, steps=None):
     """Data of evaluate, or of validation."""
     from_stream = not isinstance(x, (list, tuple, dict))
-    data = make_data(x, y, sample_weight, spec_of(model), None, batch_size if not from_stream or y is not None else None)
+    data = make_data(
+        x, y, sample_weight, spec_of(model), None, batch_size if not from_stream or y is not None else None
+    )
     learn_structure(model, data)
     if isinstance(data, IterableData):
         return Batches(data, data.num_batches)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from fastfit._core import LabelError
 
+from fastfit._core import LabelError
 from fastfit.utils import seeds
 
 # Python looks at signals and the progress bar at least this often.

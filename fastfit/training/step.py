@@ -92,17 +92,17 @@ def trace_step(model, kind, x, y, w, batch):
     # the loss is rewritten before it is differentiated: stable gradients from logits
     scaled = loss if optimizer is None else optimizer.scale_loss(loss)
     (scaled, *values), _ = rewrite.fuse([scaled, *[u for _, u in updates]])
-    updates = [(v, u) for (v, _), u in zip(updates, values)]
+    updates = [(v, u) for (v, _), u in zip(updates, values, strict=True)]
     grads = []
     if optimizer is not None:
         targets = [read.get(v) for v in variables]
         found = iter(gradients(scaled, [g for g in targets if g is not None]))
-        grads = [(v, next(found) if g is not None else None) for v, g in zip(variables, targets)]
+        grads = [(v, next(found) if g is not None else None) for v, g in zip(variables, targets, strict=True)]
         grads = model._usable_gradients(grads)
         with trace.Trace():
             clipped = optimizer.clip_gradients([g for _, g in grads]) if compiler.is_native(optimizer, grads) else None
         if clipped is not None:
-            grads = [(v, g) for (v, _), g in zip(grads, clipped)]
+            grads = [(v, g) for (v, _), g in zip(grads, clipped, strict=True)]
         optimizer.build(variables)
         optimizer.check_known([v for v, _ in grads])
     compiled = compiler.compile_program(feeds, updates=updates, optimizer=optimizer, gradients=grads, batch=batch)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 import numpy as np
-from fastfit.training.batch_api import BatchApi
 
 from fastfit import metrics as metrics_module
 from fastfit import optimizers
@@ -13,6 +12,7 @@ from fastfit.compiler.compile import predictor
 from fastfit.graph import storage
 from fastfit.graph.tensor import make_input as _make_input
 from fastfit.training import compile_arguments, loops
+from fastfit.training.batch_api import BatchApi
 from fastfit.training.objective import Objective
 from fastfit.training.step import Column, feed_dtype, trace_step
 from fastfit.utils import nest
@@ -23,8 +23,20 @@ class Trainer(Objective, BatchApi):
 
     # Layers and variables are not looked for in what training keeps.
     _untracked_attributes = frozenset(
-        {"optimizer", "history", "_compile_arguments", "_compile_config", "_steps", "_fast", "_output_losses",
-         "_output_metrics", "_loss_tracker", "_output_trackers", "_data_struct", "_settled_struct"}
+        {
+            "optimizer",
+            "history",
+            "_compile_arguments",
+            "_compile_config",
+            "_steps",
+            "_fast",
+            "_output_losses",
+            "_output_metrics",
+            "_loss_tracker",
+            "_output_trackers",
+            "_data_struct",
+            "_settled_struct",
+        }
     )
 
     def __init__(self):
@@ -98,15 +110,24 @@ class Trainer(Objective, BatchApi):
         # everything is resolved before anything changes
         new_optimizer = _optimizer(optimizer)
         names = self._known_output_names()
-        arguments = {"loss": loss, "loss_weights": loss_weights, "metrics": metrics,
-                     "weighted_metrics": weighted_metrics}
+        arguments = {
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+        }
         resolved = None if names is None else self._resolve(arguments, names)
         with self._exclusive("compile"):
             self.__dict__.update(
                 optimizer=new_optimizer,
                 _compile_arguments=arguments,
-                _compile_config={"optimizer": optimizer, **arguments, "run_eagerly": run_eagerly,
-                                 "steps_per_execution": steps_per_execution, "jit_compile": jit_compile},
+                _compile_config={
+                    "optimizer": optimizer,
+                    **arguments,
+                    "run_eagerly": run_eagerly,
+                    "steps_per_execution": steps_per_execution,
+                    "jit_compile": jit_compile,
+                },
                 _sample_weight_mode=mode,
                 steps_per_execution=steps_per_execution,
                 _loss_tracker=metrics_module.Mean(name="loss"),
@@ -124,7 +145,7 @@ class Trainer(Objective, BatchApi):
         losses, metrics = resolved if resolved is not None else (None, None)
         trackers = []
         if losses is not None and sum(o.identifier is not None for o in losses) > 1:
-            for name, o in zip(self._known_output_names(), losses):
+            for name, o in zip(self._known_output_names(), losses, strict=True):
                 trackers.append(None if o.identifier is None else metrics_module.Mean(name=f"{name}_loss"))
         self.__dict__.update(_output_losses=losses, _output_metrics=metrics, _output_trackers=trackers)
 
@@ -250,13 +271,37 @@ class Trainer(Objective, BatchApi):
         self._check_compiled("fit")
         with self._exclusive("fit"):
             return loops.fit(
-                self, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle,
-                class_weight, sample_weight, initial_epoch, steps_per_epoch, validation_steps, validation_batch_size,
+                self,
+                x,
+                y,
+                batch_size,
+                epochs,
+                verbose,
+                callbacks,
+                validation_split,
+                validation_data,
+                shuffle,
+                class_weight,
+                sample_weight,
+                initial_epoch,
+                steps_per_epoch,
+                validation_steps,
+                validation_batch_size,
                 validation_freq,
             )
 
-    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None, callbacks=None,
-                 return_dict=False, **unknown):
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **unknown,
+    ):
         """Return loss and metrics on data, in inference mode.
 
         Parameters

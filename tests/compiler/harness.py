@@ -14,10 +14,10 @@ def run(function, arrays, batch=None):
     with trace.Trace():
         outputs = function(*inputs)
     outputs = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
-    program = compile_program([(t, a.dtype.name) for t, a in zip(inputs, arrays)], outputs=outputs)
+    program = compile_program([(t, a.dtype.name) for t, a in zip(inputs, arrays, strict=True)], outputs=outputs)
     n = len(arrays[0])
     native = program.predict(list(arrays), n, batch or n)
-    feeds = {t: np.asarray(a, t.dtype) for t, a in zip(inputs, arrays)}
+    feeds = {t: np.asarray(a, t.dtype) for t, a in zip(inputs, arrays, strict=True)}
     return native, evaluate(outputs, feeds), program
 
 

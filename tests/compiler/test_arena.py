@@ -5,9 +5,7 @@ from hypothesis import strategies as st
 
 from fastfit.compiler.arena import place
 
-slots = st.lists(
-    st.tuples(st.integers(0, 500), st.integers(0, 8), st.integers(0, 4), st.integers(0, 2)), max_size=30
-)
+slots = st.lists(st.tuples(st.integers(0, 500), st.integers(0, 8), st.integers(0, 4), st.integers(0, 2)), max_size=30)
 
 
 @settings(max_examples=300, deadline=None)

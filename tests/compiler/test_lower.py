@@ -53,7 +53,7 @@ def test_native_equals_numpy(name, rows):
     x = data(rows, 5) if name != "log1p" else np.abs(data(rows, 5))
     native, expected, program = run(NATIVE[name], [x])
     assert host_ops(program) == []
-    for a, b in zip(native, expected):
+    for a, b in zip(native, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-6, atol=2e-6)
 
 
@@ -70,7 +70,7 @@ HOST = {
 @pytest.mark.parametrize("name", HOST)
 def test_host_instructions_equal_numpy(name):
     native, expected, _ = run(HOST[name], [data(9, 5)])
-    for a, b in zip(native, expected):
+    for a, b in zip(native, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
@@ -86,7 +86,7 @@ def test_any_cut_into_batches_gives_the_same_rows():
     whole, _, program = run(NATIVE["dense_tanh_and_linear"], [x])
     for batch in (1, 7, 64):
         parts = program.predict([x], 101, batch)
-        for a, b in zip(whole, parts):
+        for a, b in zip(whole, parts, strict=True):
             np.testing.assert_array_equal(a, b)
 
 

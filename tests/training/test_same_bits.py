@@ -1,6 +1,5 @@
-"""Training gives the same bits for any number of threads and any owners of tiles; a row predicts the same bits alone."""
+"""Training gives the same bits for any number of threads; a row predicts the same bits alone and in a batch."""
 
-import numpy as np
 import pytest
 
 from fastfit import utils

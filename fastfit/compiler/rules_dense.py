@@ -1,0 +1,130 @@
+"""Lowering of dense layers and their gradients."""
+
+import numpy as np
+
+from fastfit.compiler import fuse
+from fastfit.compiler.builder import OPS
+from fastfit.compiler.lower import is_f32, leading, rule
+from fastfit.graph.tensor import KerasTensor
+
+
+@rule("dense")
+def dense(low, node):
+    x, w, b = node.inputs
+    z = node.outputs[0]
+    if not is_f32(x, w, b, z) or leading(z.shape) is None or len(z.shape) < 2:
+        return False
+    k, n = w.shape if isinstance(w, KerasTensor) else np.shape(w)
+    act, out = 0, z
+    follower = fuse.activation_after(low.users, z, OPS, low.sink_of)
+    if follower is not None:
+        act, out = OPS[follower.operation.name]["id"], follower.outputs[0]
+        low.skip.add(id(follower))
+    bias = None if b is None else low.place(b)
+    mul, fix = leading(z.shape[:-1])
+    low.b.emit(
+        "dense",
+        [low.rows_of(x), low.weight(w), bias, low.out(out)],
+        (k, n, act),
+        rows=(mul, fix),
+        cost=2.0 * mul * k * n,
+        cost_fix=2.0 * fix * k * n,
+    )
+    return None
+
+
+@rule("dense_dx")
+def dense_dx(low, node):
+    dy, w = node.inputs[:2]
+    dx = node.outputs[0]
+    if not is_f32(dy, w, dx) or leading(dx.shape) is None or len(dx.shape) < 2:
+        return False
+    k, n = w.shape if isinstance(w, KerasTensor) else np.shape(w)
+    mul, fix = leading(dx.shape[:-1])
+    low.b.emit(
+        "dense_dx",
+        [low.place(dy), low.weight(w), low.out(dx)],
+        (k, n),
+        rows=(mul, fix),
+        cost=2.0 * mul * k * n,
+        cost_fix=2.0 * fix * k * n,
+    )
+    return None
+
+
+@rule("dense_dw")
+def dense_dw(low, node):
+    if id(node) in low.late_grads:  # an update takes it in
+        return None
+    x, dy = node.inputs[:2]
+    g = node.outputs[0]
+    if not is_f32(x, dy, g):
+        return False
+    low.places[id(g)] = low.b.slot(g.shape, packed=True)
+    emit_dw(low, node, low.places[id(g)], 0)
+    return None
+
+
+def emit_dw(low, node, gradient, mode, update=(), variant=0, phase=0):
+    """A weight gradient: stored (0), added (1), or used up by an optimizer at once (2)."""
+    x, dy = node.inputs[:2]
+    k, n = node.outputs[0].shape
+    mul, fix = leading(dy.shape[:-1])
+    low.b.emit(
+        "dense_dw",
+        [low.rows_of(x), low.place(dy), gradient, *update],
+        (k, n, mode, variant),
+        rows=(mul, fix),
+        cut="weight",
+        cost=2.0 * mul * k * n,
+        cost_fix=25.0 * k * n * (mode == 2),
+        phase=phase,
+    )
+
+
+@rule("dense_db")
+def dense_db(low, node):
+    if id(node) in low.late_grads:
+        return None
+    if not is_f32(node.inputs[0]):
+        return False
+    emit_db(low, node, low.out(node.outputs[0]), 0)
+    return None
+
+
+def emit_db(low, node, gradient, mode, update=(), variant=0, phase=0):
+    """A bias gradient, as `emit_dw`."""
+    dy = node.inputs[0]
+    n = dy.shape[-1]
+    mul, fix = leading(dy.shape[:-1])
+    low.b.emit(
+        "dense_db",
+        [low.place(dy), gradient, *update],
+        (1, n, mode, variant),
+        rows=(mul, fix),
+        cut="weight",
+        cost=2.0 * mul * n,
+        cost_fix=25.0 * n * (mode == 2),
+        phase=phase,
+    )
+
+
+@rule("matmul")
+def matmul(low, node):
+    x, w = node.inputs
+    y = node.outputs[0]
+    shape = w.shape if isinstance(w, KerasTensor) else np.shape(w)
+    if len(shape) != 2 or None in shape or not is_f32(x, w, y) or not isinstance(x, KerasTensor):
+        return False
+    if len(x.shape) < 2 or leading(x.shape) is None:
+        return False
+    mul, fix = leading(y.shape[:-1])
+    low.b.emit(
+        "dense",
+        [low.rows_of(x), low.weight(w), None, low.out(y)],
+        (*shape, 0),
+        rows=(mul, fix),
+        cost=2.0 * mul * shape[0] * shape[1],
+        cost_fix=2.0 * fix * shape[0] * shape[1],
+    )
+    return None

@@ -1,0 +1,104 @@
+"""Lowering of softmax, losses and the hits of metrics."""
+
+from fastfit.compiler.lower import is_f32, leading, rule
+from fastfit.graph.tensor import KerasTensor
+
+
+def last_axis(node, x):
+    return node.attrs.get("axis", -1) % len(x.shape) == len(x.shape) - 1
+
+
+@rule("softmax", "softmax_grad")
+def softmax(low, node):
+    y = node.outputs[0]
+    if not is_f32(*node.inputs, y) or not last_axis(node, y) or leading(y.shape) is None or len(y.shape) < 2:
+        return False
+    rows = leading(y.shape[:-1])
+    low.b.emit(
+        node.operation.name,
+        [*[low.place(x) for x in node.inputs], low.out(y)],
+        (y.shape[-1],),
+        rows=rows,
+        cost=20.0 * rows[0] * y.shape[-1],
+    )
+    return None
+
+
+@rule("softmax_ce", "softmax_ce_dense", "sigmoid_bce")
+def crossentropy(low, node):
+    target, z = node.inputs
+    name = node.operation.name
+    loss, p = node.outputs
+    if not is_f32(z) or leading(z.shape) is None or len(z.shape) < 2:
+        return False
+    c = z.shape[-1]
+    t = low.labels(target, c) if name == "softmax_ce" else low.place(target)
+    if t is None or (name != "softmax_ce" and not is_f32(target)):
+        return False
+    rows = leading(z.shape[:-1])
+    low.b.emit(name, [low.place(z), t, low.out(p), low.out(loss)], (c,), rows=rows, cost=20.0 * rows[0] * c)
+    return None
+
+
+@rule("softmax_ce_grad", "softmax_ce_dense_grad", "sigmoid_bce_grad")
+def crossentropy_grad(low, node):
+    p, target, g = node.inputs
+    name, dz = node.operation.name, node.outputs[0]
+    if not is_f32(p, g) or leading(dz.shape) is None:
+        return False
+    c = dz.shape[-1]
+    t = low.labels(target, c) if name == "softmax_ce_grad" else low.place(target)
+    if t is None or (name != "softmax_ce_grad" and not is_f32(target)):
+        return False
+    low.b.emit(name, [low.place(p), t, low.place(g), low.out(dz)], (c,), rows=leading(dz.shape[:-1]))
+    return None
+
+
+@rule("squared_error_mean", "absolute_error_mean")
+def error_mean(low, node):
+    p, t = node.inputs
+    y = node.outputs[0]
+    shape = p.shape if isinstance(p, KerasTensor) else t.shape
+    if not is_f32(p, t, y) or leading(shape) is None or len(shape) < 2:
+        return False
+    name = {"squared_error_mean": "squared_error", "absolute_error_mean": "absolute_error"}[node.operation.name]
+    low.b.emit(name, [low.place(p), low.place(t), low.out(y)], (shape[-1],), rows=leading(shape[:-1]))
+    return None
+
+
+@rule("squared_error_mean_grad", "absolute_error_mean_grad")
+def error_mean_grad(low, node):
+    p, t, g = node.inputs
+    y = node.outputs[0]
+    if not is_f32(p, t, g, y) or leading(y.shape) is None or len(y.shape) < 2:
+        return False
+    name = {"squared_error_mean_grad": "squared_error_grad", "absolute_error_mean_grad": "absolute_error_grad"}
+    low.b.emit(
+        name[node.operation.name],
+        [low.place(p), low.place(t), low.place(g), low.out(y)],
+        (y.shape[-1],),
+        rows=leading(y.shape[:-1]),
+    )
+    return None
+
+
+@rule("hit_sparse", "hit_dense", "hit_binary")
+def hits(low, node):
+    target, p = node.inputs
+    y = node.outputs[0]
+    name = node.operation.name
+    if not is_f32(p, y) or not isinstance(p, KerasTensor) or leading(p.shape) is None or len(p.shape) < 2:
+        return False
+    c = p.shape[-1]
+    if name == "hit_sparse":
+        t = low.labels(target, c)
+        if t is None:
+            return False
+    elif not is_f32(target) or target.shape != p.shape:
+        return False
+    else:
+        t = low.place(target)
+    low.b.emit(
+        name, [low.place(p), t, low.out(y)], (c,), (node.attrs.get("threshold", 0.0),), rows=leading(p.shape[:-1])
+    )
+    return None
