@@ -8,14 +8,33 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# `python -m pytest` puts the checkout first in sys.path. Without an extension built in place it would
-# hide the installed package and could not be imported.
-if not any((ROOT / "fastfit").glob("_core*.so")) and not any((ROOT / "fastfit").glob("_core*.pyd")):
-    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
 
+def order_search_path():
+    """Let the tests import the fastfit that is meant.
+
+    `python -m pytest` puts the checkout first in sys.path. That is right for an extension built in place; otherwise
+    the checkout would hide the installed package, or the build that PYTHONPATH names, and has no extension itself.
+    """
+    package = ROOT / "fastfit"
+    built = any(package.glob("_core*.so")) or any(package.glob("_core*.pyd"))
+    if os.environ.get("PYTHONPATH") or not built:
+        rest = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
+        # Last, not gone: tests import their helpers from it.
+        sys.path[:] = [*rest, str(ROOT)]
+    elif str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+
+
+order_search_path()
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+
+import fastfit._core  # noqa: E402  after the path and the variables are set
+
+
+def pytest_report_header():
+    return f"fastfit: {fastfit._core.__file__}, {fastfit._core.Engine().isa}"
 
 
 @pytest.fixture(scope="session")

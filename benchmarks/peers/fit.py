@@ -32,15 +32,20 @@ def setup(library, job, rows, batch, threads, epochs=1):
     if library == "keras":
         limit_torch(threads)
     x, y = spec.data(rows)
-    model = build(library, spec)
-    model.set_weights(spec.weights())
-    compile_model(library, model, spec)
+
+    def fresh():
+        model = build(library, spec)
+        model.set_weights(spec.weights())
+        compile_model(library, model, spec)
+        return model
+
+    model = fresh()
     steps = -(-rows // batch) * epochs
 
     def check():
         count = min(rows, CHECK_STEPS * batch)
         repeats = CHECK_STEPS * batch // count
-        history = model.fit(x[:count], y[:count], batch_size=batch, epochs=repeats, shuffle=False, verbose=0)
+        history = fresh().fit(x[:count], y[:count], batch_size=batch, epochs=repeats, shuffle=False, verbose=0)
         return {"loss": float(history.history["loss"][-1])}
 
     def one_round():

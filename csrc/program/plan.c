@@ -70,6 +70,7 @@ static size_t cut_group(ff_program *p, size_t g, size_t batch, int whole_units, 
     const ff_group *const group = &p->desc.groups[g];
     const size_t row_block = row_block_for(group, batch, GROUP_TILES);
     const size_t unit_block = whole_units && group->row_block ? 0 : group->unit_block;
+    const size_t first = at;
     for (size_t u = 0; u < blocks(group->units, unit_block); u++)
         for (size_t k = 0; k < blocks(group->ks, group->k_block); k++)
             for (size_t r = 0; r < blocks(batch, row_block); r++) {
@@ -82,6 +83,7 @@ static size_t cut_group(ff_program *p, size_t g, size_t batch, int whole_units, 
                 t->k0 = (uint32_t)(k * group->k_block);
                 t->k1 = (uint32_t)(group->k_block && (k + 1) * group->k_block < group->ks ? (k + 1) * group->k_block : group->ks);
             }
+    for (size_t t = first; t < at; t++) p->tiles[t].whole = at - first == 1;
     return at;
 }
 
@@ -135,29 +137,45 @@ void ff_plan_make(ff_program *p, size_t batch, size_t threads, unsigned shift)
     }
     for (size_t i = 0; i < p->desc.n_instrs; i++) {
         const ff_instr *const in = &p->desc.instrs[i];
-        p->exec[i].args.nrows = in->row_mul * batch + in->row_fix;
+        ff_args *const a = &p->exec[i].args;
+        a->nrows = in->row_mul * batch + in->row_fix;
+        a->r0 = a->u0 = a->k0 = 0;
+        a->r1 = a->nrows;
+        a->u1 = in->op == FF_OP_DENSE_DX ? in->d[0] : in->d[1];
+        a->k1 = in->d[0];
+        a->scratch = p->scratch;
     }
     p->planned_batch = batch;
     p->planned_threads = threads;
     p->planned_shift = shift;
 }
 
+/* What is not cut takes all of its rows, units and weight rows: ff_plan_make has put those
+ * and the caller's scratch into the arguments. */
 void ff_tile_run(ff_program *p, size_t t, size_t who)
 {
     const ff_tile *const tile = &p->tiles[t];
     const ff_group *const group = &p->desc.groups[tile->group];
     for (size_t i = group->begin; i < group->end; i++) {
         const ff_exec *const e = &p->exec[i];
+        if (tile->whole && who == 0) {
+            e->fn(&e->args);
+            continue;
+        }
         const ff_instr *const in = &p->desc.instrs[i];
         ff_args a = e->args;
-        a.r0 = group->row_block ? tile->r0 * in->row_mul : 0;
-        a.r1 = group->row_block ? tile->r1 * in->row_mul : a.nrows;
-        /* GRID and WEIGHT ops that are not cut take all of their units and weight rows */
-        a.u0 = group->unit_block ? tile->u0 : 0;
-        a.u1 = group->unit_block ? tile->u1 : in->op == FF_OP_DENSE_DX ? in->d[0] : in->d[1];
-        if (in->op == FF_OP_DENSE_DB && !group->unit_block) a.u1 = in->d[1];
-        a.k0 = group->k_block ? tile->k0 : 0;
-        a.k1 = group->k_block ? tile->k1 : in->d[0];
+        if (group->row_block) {
+            a.r0 = tile->r0 * in->row_mul;
+            a.r1 = tile->r1 * in->row_mul;
+        }
+        if (group->unit_block) {
+            a.u0 = tile->u0;
+            a.u1 = tile->u1;
+        }
+        if (group->k_block) {
+            a.k0 = tile->k0;
+            a.k1 = tile->k1;
+        }
         a.scratch = p->scratch + who * p->scratch_bytes;
         e->fn(&a);
     }

@@ -28,6 +28,7 @@ typedef struct ff_tile {
     uint32_t group;
     uint32_t r0, r1; /* rows of the batch */
     uint32_t u0, u1, k0, k1;
+    uint32_t whole;  /* the only tile of its group */
 } ff_tile;
 
 /* A stage as planned for the current batch. */

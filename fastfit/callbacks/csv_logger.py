@@ -62,5 +62,5 @@ def _cell(value):
     if isinstance(value, str) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return value
     if isinstance(value, collections.abc.Iterable):
-        return f"[{', '.join(map(str, value))}]"
+        return f'"[{", ".join(map(str, value))}]"'
     return value

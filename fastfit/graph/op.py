@@ -182,7 +182,8 @@ def apply(name, *inputs, **attrs):
     if op.promote:
         chosen = inputs if op.operands is None else inputs[op.operands]
         dtype = common_dtype(chosen, op.promote == "float")
-        arrays = symbolic or any(getattr(x, "ndim", 0) for x in chosen)
+        # Beside tensors and arrays Python numbers stay as they are: NumPy treats them as weak. Alone they would not be.
+        arrays = any(isinstance(x, KerasTensor) or getattr(x, "ndim", 0) for x in chosen)
         chosen = [_convert(x, dtype, arrays) for x in chosen]
         if op.operands is None:
             inputs = chosen
@@ -218,6 +219,8 @@ def _node(op, inputs, attrs):
 
 def cast(x, dtype):
     """Return ``x`` in another dtype; itself if it has it already."""
+    if isinstance(x, Operand) and not isinstance(x, KerasTensor):
+        x = x.operand(False)
     return x if natural_dtype(x) == dtype and hasattr(x, "dtype") else apply("cast", x, dtype=dtype)
 
 

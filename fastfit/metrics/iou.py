@@ -36,7 +36,7 @@ class IoU(Metric):
         sparse_y_pred=True,
         axis=-1,
     ):
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name, dtype=dtype or "int")
         self.num_classes = num_classes
         self.ignore_class = ignore_class
         self.sparse_y_true = sparse_y_true
@@ -79,7 +79,8 @@ class IoU(Metric):
         tp, union = ops.take(tp, ids, axis=0), ops.take(union, ids, axis=0)
         valid = ops.cast(union > 1e-9, STATE)
         ratio = valid * (tp / (union + config.epsilon()))
-        return self._value(ops.sum(ratio) / (ops.sum(valid) + config.epsilon()))
+        mean = ops.sum(ratio) / (ops.sum(valid) + config.epsilon())
+        return ops.cast(mean, config.floatx())  # the metric's dtype is that of class ids
 
     def get_config(self):
         own = ("num_classes", "target_class_ids", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis")

@@ -246,7 +246,9 @@ static void keras_step(int op, const double *h, double lr, int t, double g, doub
         s[0] += (g - s[0]) * (1 - h[1]);
         s[1] += (g * g - s[1]) * (1 - h[2]);
         s[2] = fmax(s[2], s[1]);
-        const double alpha = lr * sqrt(1 - pow(h[2], t)) / (1 - pow(h[1], t));
+        /* Keras rounds the betas and their powers to float32 here, and only here */
+        const double p1 = (double)(float)pow((double)(float)h[1], t), p2 = (double)(float)pow((double)(float)h[2], t);
+        const double alpha = lr * sqrt(1 - p2) / (1 - p1);
         *w -= alpha * s[0] / (sqrt(op == FF_OP_ADAM ? s[1] : s[2]) + h[3]);
     } else {
         const int centered = op == FF_OP_RMSPROP_CEN || op == FF_OP_RMSPROP_CENMOM;

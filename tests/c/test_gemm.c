@@ -53,7 +53,9 @@ static void problem_free(problem *p)
 
 static ff_args args_of(const problem *p)
 {
-    ff_args a = {.d = {p->n_k, p->n}, .nrows = p->m, .r1 = p->m, .u1 = p->n, .k1 = p->n_k, .scratch = p->scratch.p, .k = p->k};
+    ff_args a = {.d = {p->n_k, p->n}, .nrows = p->m, .r1 = p->m, .u1 = p->n, .k1 = p->n_k};
+    a.scratch = p->scratch.p;
+    a.k = p->k;
     return a;
 }
 
@@ -88,8 +90,8 @@ static void same_bits(const problem *p, const char *what, const float *y, const 
 {
     for (size_t i = 0; i < n; i++)
         if (memcmp(y + i, expected + i, sizeof *y)) {
-            check_fail("%s %s (%zu,%zu,%zu): [%zu] is %.9g, not %.9g", p->k->isa, what, p->m, p->n_k, p->n, i, (double)y[i],
-                       (double)expected[i]);
+            check_fail("%s %s (%zu,%zu,%zu): [%zu] is %.9g, not %.9g", p->k->isa, what, p->m, p->n_k, p->n, i,
+                       (double)y[i], (double)expected[i]);
             return;
         }
 }
@@ -174,7 +176,8 @@ static void check_dense(const problem *p)
 static void check_dx(const problem *p)
 {
     const size_t m = p->m, n = p->n, n_k = p->n_k;
-    check_buffer dx = check_alloc(m * n_k * sizeof(float), MISALIGN), z = check_alloc(m * n_k * sizeof(float), MISALIGN);
+    check_buffer dx = check_alloc(m * n_k * sizeof(float), MISALIGN);
+    check_buffer z = check_alloc(m * n_k * sizeof(float), MISALIGN);
     ff_args a = args_of(p);
     a.p[0] = p->dy.p;
     a.p[1] = p->packed.p;
@@ -308,7 +311,8 @@ static void check_size(const ff_kernels *k, size_t m, size_t n_k, size_t n)
 
 int main(void)
 {
-    static const size_t EDGES[] = {1, 2, 3, 4, 5, 7, 8, 9, 11, 13, 15, 16, 17, 23, 31, 32, 33, 37, 47, 48, 49, 63, 64, 65, 67, 97, 129, 131};
+    static const size_t EDGES[] = {1,  2,  3,  4,  5,  7,  8,  9,  11, 13, 15, 16, 17,  23,
+                                   31, 32, 33, 37, 47, 48, 49, 63, 64, 65, 67, 97, 129, 131};
     const size_t n_edges = sizeof EDGES / sizeof *EDGES;
     const ff_kernels *k;
     for (int i = 0; (k = check_table(i)) != NULL; i++) {

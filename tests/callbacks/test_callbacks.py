@@ -184,7 +184,7 @@ def test_csv_logger_as_keras(tmp_path):
     ours, theirs = (tmp_path / "ours.csv").read_text(), (tmp_path / "theirs.csv").read_text()
     assert ours.replace("\r\n", "\n") == theirs.replace("\r\n", "\n")
     rows = list(csv.reader(ours.splitlines()))
-    assert len(rows) == 5 and rows[1][2] == "[1, 2]" and "NA" in rows[1]
+    assert len(rows) == 5 and rows[1][2] == '"[1, 2]"' and "NA" in rows[1]
 
 
 def test_lambda_callback():

@@ -159,8 +159,10 @@ V_INLINE void v_load_transpose(const float *p, size_t step, vf r[VL])
             t[i] = _mm512_mask_broadcast_f32x4(t[i], 0x0f00, _mm_loadu_ps(row + 8 * step));
             t[i] = _mm512_mask_broadcast_f32x4(t[i], 0xf000, _mm_loadu_ps(row + 12 * step));
         }
-        const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(t[0], t[1])), b = _mm512_castps_pd(_mm512_unpackhi_ps(t[0], t[1]));
-        const __m512d c = _mm512_castps_pd(_mm512_unpacklo_ps(t[2], t[3])), d = _mm512_castps_pd(_mm512_unpackhi_ps(t[2], t[3]));
+        const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(t[0], t[1]));
+        const __m512d b = _mm512_castps_pd(_mm512_unpackhi_ps(t[0], t[1]));
+        const __m512d c = _mm512_castps_pd(_mm512_unpacklo_ps(t[2], t[3]));
+        const __m512d d = _mm512_castps_pd(_mm512_unpackhi_ps(t[2], t[3]));
         r[4 * q] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
         r[4 * q + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
         r[4 * q + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));

@@ -60,7 +60,8 @@ def _sparse_shape(target, output, from_logits=False, axis=-1):
 
 
 def _sparse(target, output, from_logits=False, axis=-1):
-    output = np.asarray(output)
+    target, output = np.asarray(target), np.asarray(output)
+    _sparse_shape(target, output, axis=axis)  # arrays come here unchecked, and would broadcast
     ids = _ids(target, output, axis)
     logs = log_softmax(output, axis) if from_logits else np.log(_clipped(_normalised(output, axis)))
     return -_pick(logs, ids, axis)
@@ -111,7 +112,7 @@ define(
 
 
 def _same(name, target, output):
-    t, o = target.shape, output.shape
+    t, o = (v.shape if hasattr(v, "shape") else np.shape(v) for v in (target, output))
     if len(t) != len(o) or any(None not in (a, b) and a != b for a, b in zip(t, o, strict=True)):
         raise ValueError(
             f"{name}: target and output must have the same shape. Received: target.shape={t}, output.shape={o}"
@@ -124,6 +125,7 @@ def _categorical_shape(target, output, from_logits=False, axis=-1):
 
 
 def _categorical(target, output, from_logits=False, axis=-1):
+    _same("categorical_crossentropy", target, output)
     logs = log_softmax(output, axis) if from_logits else np.log(_clipped(_normalised(output, axis)))
     return -np.sum(target * logs, axis=axis)
 
@@ -172,6 +174,7 @@ def _logits_bce(t, z):
 
 
 def _binary(target, output, from_logits=False):
+    _same("binary_crossentropy", target, output)
     if from_logits:
         return _logits_bce(target, output)
     p = _clipped(output)

@@ -116,8 +116,14 @@ define(
 
 
 def _einsum_shape(*xs, subscripts):
-    shape, dtype = probe(lambda *arrays: np.einsum(subscripts, *arrays))(*xs)
-    return shape, dtype
+    terms, out = _parse(subscripts, [len(x.shape) for x in xs])
+    sizes = {}
+    for term, x in zip(terms, xs, strict=True):
+        if len(term) != len(x.shape):
+            raise ValueError(f"einsum: {subscripts!r} does not fit a tensor of shape {x.shape}")
+        for label, d in zip(term, x.shape, strict=True):
+            (sizes[label],) = shapes.broadcast((sizes.get(label, 1),), (d,))
+    return tuple(sizes[label] for label in out), xs[0].dtype
 
 
 def _parse(subscripts, ranks):

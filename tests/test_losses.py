@@ -1,0 +1,182 @@
+"""Losses against Keras, symbolically, and by their arithmetic."""
+
+import keras
+import numpy as np
+import pytest
+
+from fastfit import losses, ops
+from fastfit.graph.differentiate import gradients
+from fastfit.graph.evaluate import evaluate
+from fastfit.graph.tensor import make_input
+from tests import oracle
+from tests.numeric import check_gradients
+
+ROWS = oracle.LOSSES
+FUNCTIONS = oracle.LOSS_FUNCTIONS
+# CTC is not offered: contract §7 leaves speech out.
+LEFT_OUT = {"CTC", "ctc"}
+
+
+def _float32(*arrays):
+    return [a.astype("float32") if a.dtype == np.float64 else a for a in arrays]
+
+
+def _close(a, b, row):
+    np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=row.rtol, atol=row.rtol / 10)
+
+
+@pytest.mark.parametrize("row, variant", oracle.cases(ROWS))
+def test_class_is_that_of_keras(row, variant):
+    y, p = _float32(*oracle.make_inputs(row.inputs))
+    ours = getattr(losses, row.name)(**variant)
+    theirs = getattr(keras.losses, row.name)(**variant)
+    for w in [None, oracle.sample_weights().astype("float32")] if row.weighted else [None]:
+        value = ours(y, p, sample_weight=w)
+        assert value.dtype == np.float32
+        _close(value, theirs(y, p, sample_weight=w), row)
+    assert theirs.get_config().items() <= ours.get_config().items()  # Keras forgets some arguments
+
+
+@pytest.mark.parametrize("name", ["MeanSquaredError", "CategoricalCrossentropy"])
+@pytest.mark.parametrize("reduction", ["sum", "none", None, "mean", "mean_with_sample_weight"])
+def test_reduction_is_that_of_keras(name, reduction):
+    row = next(r for r in ROWS if r.name == name)
+    y, p = _float32(*oracle.make_inputs(row.inputs))
+    ours, theirs = (getattr(m, name)(reduction=reduction) for m in (losses, keras.losses))
+    for w in (None, oracle.sample_weights().astype("float32"), oracle.sample_weights()[:, None].astype("float32")):
+        _close(ours(y, p, sample_weight=w), theirs(y, p, sample_weight=w), row)
+
+
+@pytest.mark.parametrize("row, variant", oracle.cases(FUNCTIONS))
+def test_function_is_that_of_keras(row, variant):
+    y, p = _float32(*oracle.make_inputs(row.inputs))
+    value = getattr(losses, row.name)(y, p, **variant)
+    _close(value, getattr(keras.losses, row.name)(y, p, **variant), row)
+
+
+@pytest.mark.parametrize("row, variant", oracle.cases(ROWS))
+def test_symbolic_value_equals_eager(row, variant):
+    y, p = _float32(*oracle.make_inputs(row.inputs))
+    loss = getattr(losses, row.name)(**variant)
+    w = oracle.sample_weights().astype("float32") if row.weighted else None
+    arrays = [a for a in (y, p, w) if a is not None]
+    tensors = [make_input((None, *a.shape[1:]), a.dtype.name) for a in arrays]
+    symbolic = loss(*tensors)
+    assert symbolic.shape == () and symbolic.dtype == "float32"
+    (value,) = evaluate([symbolic], dict(zip(tensors, arrays, strict=True)))
+    np.testing.assert_allclose(value, loss(*arrays), rtol=1e-6)
+
+
+@pytest.mark.parametrize("row, variant", [c for c in oracle.cases(ROWS) if not c.values[0].kinks])
+def test_gradient(row, variant):
+    y, p = oracle.make_inputs(row.inputs)
+    loss = getattr(losses, row.name)(dtype="float64", **variant)
+    check_gradients(lambda q: loss(y, q), p, unknown_batch=False, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("row, variant", oracle.cases(ROWS))
+def test_config_round_trip(row, variant):
+    loss = getattr(losses, row.name)(**variant)
+    again = losses.deserialize(losses.serialize(loss))
+    assert type(again) is type(loss) and again.get_config() == loss.get_config()
+
+
+def test_every_public_name_has_a_row():
+    rows = {r.name for r in [*ROWS, *FUNCTIONS]}
+    public = set(losses.__all__) - {"Loss", "LossFunctionWrapper", "get", "serialize", "deserialize"}
+    assert public == rows
+
+
+def test_names_are_those_of_keras():
+    theirs = {n for n in dir(keras.losses) if not n.startswith("_")}
+    assert theirs - LEFT_OUT <= set(losses.__all__) | {"LossFunctionWrapper"}
+
+
+@pytest.mark.parametrize("name", ["mse", "MSE", "mae", "mape", "msle", "bce", "BCE", "kld", "KLD", "hinge",
+                                  "MeanSquaredError", "categorical_crossentropy", "cosine_proximity"])  # fmt: skip
+def test_get_knows(name):
+    assert callable(losses.get(name))
+
+
+def test_get_refuses():
+    with pytest.raises(ValueError, match="nonsense"):
+        losses.get("nonsense")
+    assert losses.get(None) is None
+
+
+def test_zero_weights_and_empty_batches():
+    loss = losses.MeanSquaredError(reduction="mean_with_sample_weight")
+    assert loss(np.ones((3, 2)), np.zeros((3, 2)), sample_weight=np.zeros(3)) == 0
+    assert losses.MeanSquaredError()(np.zeros((0, 2)), np.zeros((0, 2))).shape == (0,)
+
+
+def test_the_mean_divides_by_the_number_of_values():
+    loss = losses.MeanSquaredError()
+    y, p, w = np.zeros((4, 1)), np.full((4, 1), 2.0), np.array([1.0, 0, 0, 0])
+    assert loss(y, p, sample_weight=w) == pytest.approx(1.0)
+
+
+def test_column_targets_and_temporal_weights():
+    y, p = np.arange(6.0), np.zeros((6, 1))
+    assert losses.MeanSquaredError()(y, p) == pytest.approx(np.mean(y**2))
+    rng = np.random.default_rng(0)
+    y, p, w = rng.normal(size=(3, 5, 2)), rng.normal(size=(3, 5, 2)), rng.uniform(size=(3, 5))
+    expected = np.mean(np.mean((y - p) ** 2, -1) * w)
+    np.testing.assert_allclose(losses.MeanSquaredError()(y, p, w), expected, rtol=1e-6)
+
+
+def test_unequal_shapes_raise():
+    for name in ("mean_squared_error", "mean_absolute_error", "huber", "binary_crossentropy",
+                 "categorical_crossentropy"):  # fmt: skip
+        with pytest.raises(ValueError, match="same shape"):
+            getattr(losses, name)(np.ones((4, 3)), np.ones((4, 2)))
+    with pytest.raises(ValueError, match="same shape"):
+        losses.mean_squared_error(make_input((None, 3)), make_input((None, 2)))
+
+
+def test_bad_reduction():
+    with pytest.raises(ValueError, match="Received: reduction=average"):
+        losses.MeanSquaredError(reduction="average")
+
+
+def test_masks_take_values_out_of_the_mean():
+    y, p = make_input((None, 3)), make_input((None, 3))
+    mask = make_input((None,), "bool")
+    p._keras_mask = mask
+    rng = np.random.default_rng(0)
+    feeds = {y: rng.normal(size=(6, 3)).astype("f"), p: rng.normal(size=(6, 3)).astype("f"),
+             mask: np.array([1, 1, 0, 1, 0, 0], bool)}  # fmt: skip
+    per_row = np.mean((feeds[y] - feeds[p]) ** 2, -1)[feeds[mask]]
+    for reduction, expected in (("sum_over_batch_size", per_row.mean()), ("sum", per_row.sum())):
+        (value,) = evaluate([losses.MeanSquaredError(reduction=reduction)(y, p)], feeds)
+        np.testing.assert_allclose(value, expected, rtol=1e-6)
+
+
+def test_class_ids_stay_integers():
+    y, p = make_input((None,), "int64"), make_input((None, 4))
+    loss = losses.SparseCategoricalCrossentropy()(y, p)
+    assert loss.node.inputs[0].node.inputs[0] is y
+
+
+def test_plain_numpy_loss_is_traced():
+    def mine(y_true, y_pred):
+        error = np.abs(y_true - y_pred)
+        return np.mean(np.where(error < 1, np.square(error), error), axis=-1)
+
+    loss = losses.LossFunctionWrapper(mine)
+    y, p = oracle.make_inputs("numbers")
+    a, b = make_input((None, 4)), make_input((None, 4))
+    symbolic = loss(a, b)
+    feeds = {a: y.astype("f"), b: p.astype("f")}
+    np.testing.assert_allclose(evaluate([symbolic], feeds)[0], np.mean(mine(y, p)), rtol=1e-6)
+    assert gradients(symbolic, [b])[0] is not None
+
+
+def test_subclass():
+    class Mine(losses.Loss):
+        def call(self, y_true, y_pred):
+            return ops.mean(ops.square(y_pred - y_true), axis=-1)
+
+    y, p = oracle.make_inputs("numbers")
+    np.testing.assert_allclose(Mine()(y, p), losses.MeanSquaredError()(y, p), rtol=1e-6)
+    assert Mine().name.startswith("mine")
