@@ -226,8 +226,11 @@ cdef object _array_on(object owner, void *data, tuple shape, object dtype):
 cdef int host_trampoline(void *ctx, size_t index, size_t batch) noexcept with gil:
     cdef Program program = <Program>ctx
     try:
+        # set before any Python code runs: a signal handler asks for it
+        program.committing = index in program.commit_hosts
         program.host_functions[index](program, batch)
-        PyErr_CheckSignals()
+        if not program.committing:
+            PyErr_CheckSignals()
     except BaseException as error:  # carried over the C frames, raised again by run()
         program.error = error
         return 1
@@ -252,6 +255,8 @@ cdef class Program:
         Called as f(program, batch).
     rows : int
         Largest batch.
+    commit_hosts : frozenset of int
+        Host functions that write state; a step that has called one must go on to its end.
     """
 
     cdef ff_program *ptr
@@ -259,6 +264,8 @@ cdef class Program:
     cdef readonly size_t rows
     cdef readonly list variables
     cdef readonly list host_functions
+    cdef readonly frozenset commit_hosts
+    cdef readonly bint committing
     cdef readonly object source_columns, sink_columns
     cdef object error
     cdef object __weakref__
@@ -266,7 +273,7 @@ cdef class Program:
     cdef const ff_run_result *progress
 
     def __cinit__(self, Engine engine not None, instrs, groups, stages, slots, sources, sinks, opts, arena, variables,
-                  size_t commit, host_functions, size_t rows):
+                  size_t commit, host_functions, size_t rows, frozenset commit_hosts=frozenset()):
         cdef ff_program_desc desc
         cdef ff_error err
         cdef cnp.ndarray c_instrs = np.ascontiguousarray(instrs, INSTR)
@@ -301,6 +308,7 @@ cdef class Program:
         self.engine = engine
         self.variables = list(variables)
         self.host_functions = list(host_functions)
+        self.commit_hosts = commit_hosts
         self.source_columns = c_sources
         self.sink_columns = c_sinks
         check(ff_program_new(engine.ptr, &desc, &self.ptr, &err), &err)
@@ -419,6 +427,7 @@ cdef class Program:
         run.host_ctx = <void *>self
         run.home_shift, run.max_threads, run.force_threads = home_shift, max_threads, force_threads
         self.error = None
+        self.committing = False
         if len(self.host_functions):
             self.live, self.progress = &run, &result
         with nogil:

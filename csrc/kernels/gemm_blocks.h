@@ -18,7 +18,8 @@ enum {
     FF_DW_ROWS = 256,
     FF_DW_DEPTH = 512, /* weight rows */
     FF_DW_UNITS = 512,
-    FF_DW_PACK_ROWS = 96 /* packing pays from so many rows */
+    FF_DW_PACK_ROWS = 96, /* packing pays from so many rows */
+    FF_DW_NARROW = 64     /* but not for so few weight rows and one panel */
 };
 
 static inline size_t ff_min(const size_t a, const size_t b) { return a < b ? a : b; }

@@ -25,6 +25,7 @@ static size_t row_block_for(const ff_group *g, size_t batch, size_t most)
     return block;
 }
 
+enum { WIDE_UNITS = 512 };
 enum { GROUP_TILES = 256 }; /* per group, by rows; weights are cut by the planner */
 
 static double group_cost(const ff_group *g, size_t batch) { return g->cost * (double)batch + g->cost_fix; }
@@ -69,7 +70,8 @@ static size_t cut_group(ff_program *p, size_t g, size_t batch, int whole_units, 
 {
     const ff_group *const group = &p->desc.groups[g];
     const size_t row_block = row_block_for(group, batch, GROUP_TILES);
-    const size_t unit_block = whole_units && group->row_block ? 0 : group->unit_block;
+    /* one thread packs rows of x once for all units of narrow layers */
+    const size_t unit_block = whole_units && (group->row_block || group->units <= WIDE_UNITS) ? 0 : group->unit_block;
     const size_t first = at;
     for (size_t u = 0; u < blocks(group->units, unit_block); u++)
         for (size_t k = 0; k < blocks(group->ks, group->k_block); k++)

@@ -46,6 +46,7 @@ class Assembly:
             row["op"] = OPS[op]["id"]
             row["h"][: len(h)] = h
         ordered = [ins for stage in self.plan.stages for group in stage for ins in group.instructions]
+        self.commit_hosts = frozenset(ins.d[0] for ins in ordered if ins.op == "host" and ins.phase)
         self.instructions = np.zeros(len(ordered), _core.INSTR)
         for row, ins in zip(self.instructions, ordered, strict=True):
             _instruction(row, ins)
@@ -85,6 +86,7 @@ class Assembly:
             self.plan.commit,
             self.hosts,
             rows,
+            self.commit_hosts,
         )
 
 

@@ -12,7 +12,10 @@ from fastfit.compiler.assemble import Assembly
 from fastfit.compiler.builder import OPS, Location
 from fastfit.graph import storage
 from fastfit.graph.tensor import KerasTensor, topological
+from fastfit.utils import interrupts
 
+# Seconds that a prediction runs before Python looks at signals.
+DEADLINE = 0.05
 # Imported for their rules.
 _RULES = (rules_array, rules_dense, rules_loss)
 
@@ -70,15 +73,20 @@ class Compiled:
         """Run steps; see `_core.Program.run`."""
         program = self.core(batch)
         try:
-            return program.run(sources, sinks, order, start, stop, batch, **options)
+            if not program.commit_hosts:
+                return program.run(sources, sinks, order, start, stop, batch, **options)
+            # Python that writes state must not be left half done
+            with interrupts.deferred(lambda: program.committing):
+                return program.run(sources, sinks, order, start, stop, batch, **options)
         finally:
             self.release(program)
 
     def predict(self, sources, rows, batch):
         """Rows [0, rows) of every output, as new arrays."""
         out = [np.empty((rows, *t.shape[1:]), t.dtype) for t in self.outputs]
-        if rows:
-            self.run(sources, out, None, 0, rows, min(batch, rows))
+        at = 0
+        while at < rows:  # signals get a turn in between
+            _, at, _ = self.run(sources, [o[at:] for o in out], None, at, rows, min(batch, rows), seconds=DEADLINE)
         return out
 
     def explain(self, batch=32):

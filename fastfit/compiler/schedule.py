@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 # FLOPs from which a dense layer is worth a stage of its own (about 10 us of one core).
 BIG = 1.0e6
-# A weight beyond this does not stay in a core's cache: rows are as good a cut as units.
-CACHE_BYTES = 1 << 20
+# Cut by rows, a layer's weights are read by every thread and then written by one, at a few
+# GB/s: from so many rows on, that costs less than a tenth of the layer's arithmetic.
+MANY_ROWS = 512
 # FLOPs that a tile should have at least: claiming one costs about 0.1 us.
 TILE = 4.0e5
 
@@ -156,10 +157,7 @@ def _is_big(ins, batch):
     if ins.op not in ("dense", "dense_dx"):
         return False
     rows = ins.row_mul * batch
-    weight_bytes = 4 * ins.d[0] * ins.d[1]
-    if 2.0 * rows * ins.d[0] * ins.d[1] < BIG:
-        return False
-    return weight_bytes < CACHE_BYTES or rows < 512
+    return rows < MANY_ROWS and 2.0 * rows * ins.d[0] * ins.d[1] >= BIG
 
 
 def _round_up(n, to):

@@ -21,8 +21,15 @@ def engine():
     if _engine is None:
         with _lock:
             if _engine is None:
-                _engine = _core.Engine(os.environ.get("FASTFIT_ISA") or None, _threads())
+                _engine = _make_engine(os.environ.get("FASTFIT_ISA", "").strip(), _threads())
     return _engine
+
+
+def _make_engine(isa, threads):
+    try:
+        return _core.Engine(isa or None, threads)
+    except ValueError as error:
+        raise ValueError(f"FASTFIT_ISA={isa}: {error}. Use \"generic\", or unset it to take the fastest.") from None
 
 
 def _threads():
@@ -50,10 +57,14 @@ def make(shape, dtype, packed=False):
 def pack(variable):
     """Move a float32 matrix into panels, if it is not there yet."""
     global generation
-    old = variable._storage
-    if old.packed:
+    if variable._storage.packed:
         return
-    new = make(old.shape, old.dtype, packed=True)
-    new.write(old.read())
-    variable._storage = new
-    generation += 1
+    engine()  # made under the same lock
+    with _lock:  # a second thread must find the first one's panels
+        old = variable._storage
+        if old.packed:
+            return
+        new = make(old.shape, old.dtype, packed=True)
+        new.write(old.read())
+        variable._storage = new
+        generation += 1

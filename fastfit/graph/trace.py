@@ -5,6 +5,8 @@ import threading
 from fastfit.graph.tensor import KerasTensor, Node
 
 _local = threading.local()
+# Traces of all threads: where this is empty, `current()` need not be asked.
+active = []
 
 
 def current():
@@ -36,10 +38,12 @@ class Trace:
         if not hasattr(_local, "stack"):
             _local.stack = []
         _local.stack.append(self)
+        active.append(self)
         return self
 
     def __exit__(self, *exc):
         _local.stack.remove(self)
+        active.remove(self)
 
     def read(self, variable):
         """Return the tensor of the variable's value at this point."""

@@ -103,6 +103,11 @@ def reduce_weighted_values(values, sample_weight=None, mask=None, reduction="sum
     sample_weight = apply_mask(sample_weight, mask, dtype, reduction)
     if sample_weight is not None:
         values, sample_weight = squeeze_or_expand_to_same_rank(values, sample_weight)
+        if len(sample_weight.shape) > len(values.shape) > 0:
+            raise ValueError(
+                f"`sample_weight` of shape {tuple(sample_weight.shape)} does not fit losses of shape "
+                f"{tuple(values.shape)}: it has more axes."
+            )
         values = values * sample_weight
     return reduce_values(values, sample_weight, reduction)
 

@@ -137,7 +137,8 @@ def train_validation_split(data, validation_split):
     validation_split : float
         Fraction in (0, 1) for validation.
     """
-    if isinstance(validation_split, bool) or not 0 <= validation_split < 1:
+    is_number = isinstance(validation_split, numbers.Real) and not isinstance(validation_split, bool)
+    if not is_number or not 0 <= validation_split < 1:
         raise ValueError(f"`validation_split` must be in [0, 1). Received: validation_split={validation_split}")
     split_at = math.floor(data.n * (1.0 - validation_split))
     if split_at in (0, data.n):

@@ -36,7 +36,7 @@ class BatchApi:
         return self._on_batch("test", x, y, sample_weight, None, return_dict)
 
     def _on_batch(self, kind, x, y, sample_weight, class_weight, return_dict):
-        with self._exclusive(f"{kind}_on_batch"):
+        with self._exclusive(f"{kind}_on_batch", nested=True):
             data = prepare.batch_data(self, x, y, sample_weight, class_weight)
             runner = Runner(self, kind, data.x, data.y, data.w, data.n)
             self.reset_metrics()

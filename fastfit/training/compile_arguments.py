@@ -8,6 +8,7 @@ from numbers import Real
 
 from fastfit import losses as losses_module
 from fastfit import metrics as metrics_module
+from fastfit import ops
 from fastfit.utils.naming import to_snake_case
 
 ACCURACY = ("accuracy", "acc")
@@ -42,6 +43,9 @@ class OutputLoss:
 
     def __call__(self, y, y_pred, sample_weight):
         function = self.resolve(y, y_pred)
+        if sample_weight is not None and len(sample_weight.shape) == 1:
+            for _ in y_pred.shape[2:]:  # one weight per sample is for all its time steps
+                sample_weight = ops.expand_dims(sample_weight, -1)
         if isinstance(function, losses_module.Loss):
             return function(y, y_pred, sample_weight)
         wrapper = losses_module.LossFunctionWrapper(function, name=getattr(function, "__name__", "loss"))
@@ -134,7 +138,7 @@ def split_positional(loss_weights, metrics):
 
     Keras 2's order is metrics, loss_weights.
     """
-    if _looks_like_metrics(loss_weights) or _looks_like_weights(metrics):
+    if (not isinstance(loss_weights, str) and _looks_like_metrics(loss_weights)) or _looks_like_weights(metrics):
         return metrics, loss_weights
     return loss_weights, metrics
 

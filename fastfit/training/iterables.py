@@ -89,6 +89,11 @@ class IterableData:
             self._ahead.append(batch)
         return self._ahead[0]
 
+    def restart(self):
+        """Let the next epoch begin with the first batch, if the source can be read again."""
+        if not self.is_one_way:
+            self._iterator, self._ahead = None, []
+
     def epoch(self, steps=None):
         """Yield the batches of one epoch.
 

@@ -35,9 +35,9 @@ def check_count(name, value, least=0, optional=True):
 
 def check_verbose(verbose):
     """Return 0, 1 or 2."""
-    if verbose == "auto":
+    if isinstance(verbose, str) and verbose == "auto":
         return 1
-    if verbose not in (0, 1, 2):
+    if not isinstance(verbose, (bool, int, np.integer)) or verbose not in (0, 1, 2):
         raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
     return int(verbose)
 
@@ -69,7 +69,7 @@ def fit(
     validation_steps = check_count("validation_steps", validation_steps, 1)
     validation_batch_size = check_count("validation_batch_size", validation_batch_size, 1)
     due = validation_epochs(validation_freq)
-    if shuffle not in (True, False, "batch"):
+    if not isinstance(shuffle, (bool, int, np.bool_, str)) or shuffle not in (True, False, "batch"):
         raise ValueError(f"`shuffle` must be True, False or 'batch'. Received: shuffle={shuffle!r}")
     train, valid = prepare.training_data(
         model,
@@ -165,10 +165,12 @@ class ArrayFeed:
             if self.shuffle:
                 self.order = permutation(self.n, self.batch, self.shuffle)
 
+    def more(self):
+        """Whether there are rows left in this pass."""
+        return self.position < self.n
+
     def run(self, max_steps):
-        """Steps done; 0 when the pass is over."""
-        if self.position >= self.n:
-            return 0
+        """Steps done."""
         done, self.position = self.runner.run(self.order, self.position, self.n, max_steps, DEADLINE)
         return done
 
@@ -192,23 +194,31 @@ class BatchFeed:
 
     def __init__(self, model, kind, data):
         self.model, self.kind, self.data, self.steps = model, kind, data.data, data.steps
-        self.batches = None
+        self.batches = self.next = None
         # the shapes of the first batch make the program, before anything is trained
         self.runner_for(self.data.peek())
 
     def begin(self, restart, steps=None):
         """Begin an epoch of so many steps, or of one pass."""
-        self.batches = self.data.epoch(steps)
+        if restart and self.batches is not None:
+            self.data.restart()
+        self.batches, self.next = self.data.epoch(steps), None
 
     def runner_for(self, batch):
         x, y, w = prepare.stream_batch(self.model, batch)
+        if len(x[0]) == 0:
+            raise ValueError("A batch of the generator, dataset or iterable is empty: it has no rows.")
         return Runner(self.model, self.kind, x, y, w, len(x[0]))
 
+    def more(self):
+        """Whether the epoch has another batch, which is then read."""
+        if self.next is None:
+            self.next = next(self.batches, None)
+        return self.next is not None
+
     def run(self, max_steps):
-        """1, or 0 when the epoch is over."""
-        batch = next(self.batches, None)
-        if batch is None:
-            return 0
+        """Run one batch; 1."""
+        batch, self.next = self.next, None
         n = len(batch[0][0])
         self.runner_for(batch).run(None, 0, n, 1, 0)
         return 1
@@ -228,21 +238,22 @@ def train_epoch(model, feed, callbacks, steps):
     feed.begin(restart=steps is None, steps=steps)
     hooks = callbacks.has_train_batch_hooks
     done = 0
-    while not model.stop_training and (steps is None or done < steps):
+    while steps is None or done < steps:
         room = 0 if steps is None else steps - done
-        if hooks:
-            room = min(room, model.steps_per_execution) if room else model.steps_per_execution
-            callbacks.on_train_batch_begin(done)
-        ran = feed.run(room)
-        if ran == 0:
+        if not feed.more():
             if steps is not None and isinstance(feed, ArrayFeed):
                 warn_out_of_data(steps)
             break
-        done += ran
+        if hooks:
+            room = min(room, model.steps_per_execution) if room else model.steps_per_execution
+            callbacks.on_train_batch_begin(done)
+        done += feed.run(room)
         if hooks:
             callbacks.on_train_batch_end(done - 1, model._logs())
         elif callbacks.progbar is not None:
             callbacks.on_progress(done, model._logs())
+        if model.stop_training:
+            break
     feed.close()
     return done
 
@@ -264,21 +275,22 @@ def test_pass(model, feed, callbacks, steps):
     feed.begin(restart=True, steps=steps)
     hooks = callbacks.has_test_batch_hooks
     done = 0
-    while not model.stop_evaluating and (steps is None or done < steps):
+    while steps is None or done < steps:
         room = 0 if steps is None else steps - done
-        if hooks:
-            room = min(room, model.steps_per_execution) if room else model.steps_per_execution
-            callbacks.on_test_batch_begin(done)
-        ran = feed.run(room)
-        if ran == 0:
+        if not feed.more():
             if steps is not None and isinstance(feed, ArrayFeed):
                 warn_out_of_data(steps)
             break
-        done += ran
+        if hooks:
+            room = min(room, model.steps_per_execution) if room else model.steps_per_execution
+            callbacks.on_test_batch_begin(done)
+        done += feed.run(room)
         if hooks:
             callbacks.on_test_batch_end(done - 1, model._logs())
         elif callbacks.progbar is not None:
             callbacks.on_progress(done, model._logs())
+        if model.stop_evaluating:
+            break
     feed.close()
     logs = model._logs()
     callbacks.on_test_end(logs)
@@ -307,8 +319,6 @@ def predict(model, x, batch_size, verbose, steps, callbacks):
     callbacks.on_predict_begin()
     parts, done = [], 0
     for arrays, batch, count in prediction_runs(data, steps, hooks):
-        if model.stop_predicting:
-            break
         if hooks:
             callbacks.on_predict_batch_begin(done)
         step = model._step("predict", arrays, (), (), batch)
@@ -318,6 +328,8 @@ def predict(model, x, batch_size, verbose, steps, callbacks):
             callbacks.on_predict_batch_end(done - 1, {"outputs": model._pack_outputs(parts[-1])})
         else:
             callbacks.on_progress(done)
+        if model.stop_predicting:
+            break
     callbacks.on_predict_end()
     if not parts:
         raise ValueError("predict() got no data: the iterable yielded no batch.")

@@ -77,7 +77,10 @@ def training_data(
     if validation_data is not None:
         vx, vy, vw = unpack_validation_data(validation_data)
         size = None if not isinstance(train, Arrays) or validation_steps else train.batch
-        valid = evaluation_data(model, vx, vy, vw, validation_batch_size or batch_size or size, validation_steps)
+        try:
+            valid = evaluation_data(model, vx, vy, vw, validation_batch_size or batch_size or size, validation_steps)
+        except ValueError as error:
+            raise ValueError(f"In `validation_data`: {error}") from None
     elif valid_rows is not None:
         batch = check_batch_size(validation_batch_size or batch_size, valid_rows.n, validation_steps)
         valid = _arrays(model, valid_rows, batch)

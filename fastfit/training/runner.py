@@ -26,8 +26,9 @@ class Runner:
 
     def __init__(self, model, kind, x, y, w, batch):
         self.model, self.kind, self.batch = model, kind, batch
+        self.groups = x, y, w
         self.step = model._step(kind, x, y, w, batch)
-        self.columns = [a for group in (x, y, w) for a in group if a is not None]
+        self.columns = [a for group in self.groups for a in group if a is not None]
         self.rows = len(x[0])
         check_labels(model, self.step, self.columns)
         if model._seed is None:
@@ -42,6 +43,8 @@ class Runner:
             Steps done, and the next position.
         """
         model = self.model
+        if not self.step.compiled.valid():  # a callback may have moved weights
+            self.step = model._step(self.kind, *self.groups, self.batch)
         options = {"seed": model._seed, "step": model._step_count, **model.__dict__.get("_run_options", {})}
         if self.kind == "train" and model.optimizer is not None:
             optimizer = model.optimizer

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 
 from fastfit import metrics as metrics_module
 from fastfit import optimizers
 from fastfit.compiler.compile import predictor
-from fastfit.graph import storage
+from fastfit.graph import storage, trace
 from fastfit.graph.tensor import make_input as _make_input
+from fastfit.layers.call_context import context
 from fastfit.training import compile_arguments, loops
 from fastfit.training.batch_api import BatchApi
+from fastfit.training.exclusive import Busy, Exclusive, tracing
 from fastfit.training.objective import Objective
 from fastfit.training.step import Column, feed_dtype, trace_step
 from fastfit.utils import nest
@@ -50,7 +50,7 @@ class Trainer(Objective, BatchApi):
             _compile_arguments=None,
             _steps={},
             _fast=None,
-            _busy=threading.Lock(),
+            _busy=Busy(),
             _step_count=0,
             _seed=None,
             _initial_epoch=None,
@@ -175,8 +175,8 @@ class Trainer(Objective, BatchApi):
         if not self.compiled:
             raise ValueError(f"You must call `compile()` before calling `{method}()`.")
 
-    def _exclusive(self, what):
-        return Exclusive(self._busy, what, self.name)
+    def _exclusive(self, what, nested=False):
+        return Exclusive(self._busy, what, self.name, nested)
 
     # Steps ---------------------------------------------------------------------------------------------------------
 
@@ -192,8 +192,12 @@ class Trainer(Objective, BatchApi):
             self._freeze_key(),
         )
         step = self._steps.get(key)
-        if step is None or not step.compiled.valid():
-            step = self._steps[key] = trace_step(self, kind, key[1], key[2], key[3], batch)
+        if step is not None and step.compiled.valid():
+            return step
+        with tracing:  # layers keep their losses while they are called
+            step = self._steps.get(key)
+            if step is None or not step.compiled.valid():
+                step = self._steps[key] = trace_step(self, kind, key[1], key[2], key[3], batch)
         return step
 
     def _freeze_key(self):
@@ -320,7 +324,7 @@ class Trainer(Objective, BatchApi):
         if unknown:
             raise ValueError(f"Arguments not recognized: {sorted(unknown)}")
         self._check_compiled("evaluate")
-        with self._exclusive("evaluate"):
+        with self._exclusive("evaluate", nested=True):
             logs = loops.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
         return logs if return_dict else self._as_list(logs)
 
@@ -345,12 +349,15 @@ class Trainer(Objective, BatchApi):
     def __call__(self, *args, **kwargs):
         """The outputs: arrays for arrays, computed natively in inference mode; tensors for tensors."""
         fast = self._fast
-        if fast is not None and len(args) == 1 and not kwargs and fast[1] == storage.generation:
-            out = fast[0](args[0])
-            if out is not None:
-                return out
-        if len(args) == 1 and not kwargs and self.built and _all_arrays(args[0]):
-            return self.predict_on_batch(args[0])
+        # inside another layer's call or a trace, the training flag, masks and gradients matter
+        if fast is not None and len(args) == 1 and not kwargs and not context.depth and not trace.active:
+            if fast[1] == storage.generation:
+                out = fast[0](args[0])
+                if out is not None:
+                    return out
+        if len(args) == 1 and not kwargs and self.built and not context.depth and trace.current() is None:
+            if _all_arrays(args[0]):
+                return self.predict_on_batch(args[0])
         return super().__call__(*args, **kwargs)
 
     def _prepare_fast(self, step):
@@ -359,23 +366,6 @@ class Trainer(Objective, BatchApi):
             program = predictor(step.compiled)
             if program is not None:
                 self.__dict__["_fast"] = (program, storage.generation)
-
-
-class Exclusive:
-    """One thread at a time trains or compiles a model; a second one is told so."""
-
-    def __init__(self, lock, what, name):
-        self.lock, self.what, self.name = lock, what, name
-
-    def __enter__(self):
-        if not self.lock.acquire(blocking=False):
-            raise RuntimeError(
-                f"{self.what}() of model '{self.name}': the model is being trained or evaluated already, by another "
-                "thread or by the call that this one is made from."
-            )
-
-    def __exit__(self, *exc):
-        self.lock.release()
 
 
 def _bucket(batch):

@@ -67,6 +67,20 @@ V_INLINE vf v_fast_sqrt(vf x)
     return _mm512_mask_mov_ps(_mm512_fmadd_ps(s, e, s), bad, x);
 }
 
+V_INLINE vf v_recip_normal(vf x)
+{
+    const vf r = _mm512_rcp14_ps(x);
+    return _mm512_fmadd_ps(_mm512_fnmadd_ps(x, r, _mm512_set1_ps(1.0f)), r, r);
+}
+
+V_INLINE vf v_sqrt_normal(vf x)
+{
+    const vf y = _mm512_rsqrt14_ps(x);
+    const vf s = _mm512_mul_ps(x, y);
+    const vf e = _mm512_fnmadd_ps(s, _mm512_mul_ps(y, _mm512_set1_ps(0.5f)), _mm512_set1_ps(0.5f));
+    return _mm512_fmadd_ps(s, e, s);
+}
+
 V_INLINE vm v_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 V_INLINE vm v_le(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 V_INLINE vm v_gt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }

@@ -11,7 +11,8 @@
  * but here, where the machine may lack it: two. v_fma1(p,b,c) = v_fma(v_set1(*p),b,c).
  * v_min(a,b) = a < b ? a : b and v_max(a,b) = a > b ? a : b: with a nan, b.
  * v_recip(x) is within 1 ulp, 0 and infinity become each other. v_fast_sqrt(x) is
- * within 1 ulp for x >= 0; below, anything. Comparisons with nan are false.
+ * within 1 ulp for x >= 0; below, anything. v_recip_normal and v_sqrt_normal are the same
+ * for normal x > 0 (1/x normal too) and give nan for nan and infinity: cheaper on AVX-512. Comparisons with nan are false.
  * v_many: is any lane on? v_round ties to even, v_toi does the same for |x| < 2^31.
  * vi_shr shifts in zeros, vi_sar the sign; the count is a constant.
  * v_hsum and v_hmax fold halves onto each other until one lane is left.
@@ -81,6 +82,8 @@ V_INLINE vf v_abs(vf a) { return v_asf(v_asi(a) & INT32_MAX); }
 V_INLINE vf v_sqrt(vf a) { return (vf){sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3])}; }
 V_INLINE vf v_recip(vf x) { return v_set1(1.0f) / x; }
 V_INLINE vf v_fast_sqrt(vf x) { return v_sqrt(x); }
+V_INLINE vf v_recip_normal(vf x) { return v_recip(x); }
+V_INLINE vf v_sqrt_normal(vf x) { return v_fast_sqrt(x); }
 
 V_INLINE vm v_lt(vf a, vf b) { return a < b; }
 V_INLINE vm v_le(vf a, vf b) { return a <= b; }

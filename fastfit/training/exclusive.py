@@ -1,0 +1,38 @@
+"""Who may train, evaluate or trace a model now."""
+
+import threading
+
+# Held while a step is traced.
+tracing = threading.RLock()
+
+
+class Busy:
+    """Which thread trains or evaluates a model, and how many such calls it is in."""
+
+    def __init__(self):
+        self.lock, self.depth = threading.RLock(), 0
+
+
+class Exclusive:
+    """One thread at a time trains or compiles a model; a second one is told so.
+
+    A `nested` call may be made by a callback of another one.
+    """
+
+    def __init__(self, busy, what, name, nested):
+        self.busy, self.what, self.name, self.nested = busy, what, name, nested
+
+    def __enter__(self):
+        if self.busy.lock.acquire(blocking=False):
+            if self.nested or self.busy.depth == 0:
+                self.busy.depth += 1
+                return
+            self.busy.lock.release()
+        raise RuntimeError(
+            f"{self.what}() of model '{self.name}': the model is being trained or evaluated already, by another "
+            "thread or by the call that this one is made from."
+        )
+
+    def __exit__(self, *exc):
+        self.busy.depth -= 1
+        self.busy.lock.release()
