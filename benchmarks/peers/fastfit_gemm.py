@@ -32,7 +32,8 @@ def one_instruction(engine, kind, m, k, n):
     slots = np.array([(1, 0, 4 * widths[0]), (1, 4 * widths[0], 4 * widths[1])], _core.SLOT)
     none, variants = np.zeros(0, _core.COLUMN), np.zeros(0, _core.VARIANT)
     arena = (0, 4 * sum(widths), 0)
-    program = _core.Program(engine, instructions, groups, [0, 1], slots, none, none, variants, arena, [weight], 1, [], m)
+    tables = instructions, groups, [0, 1], slots, none, none, variants
+    program = _core.Program(engine, *tables, arena, [weight], 1, [], m)
     rng = np.random.default_rng(1)
     for i, width in enumerate(widths):
         program.slot(i, (m, width), "float32")[...] = rng.standard_normal((m, width))

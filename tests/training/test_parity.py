@@ -46,6 +46,9 @@ class Losses:
 
 
 def keras_r64(features=784):
+    # One start for all: float32 rounds differently in the two libraries, and from one start in ten a ReLU input that
+    # is zero but for rounding takes the other side within 200 steps; from there on the curves part.
+    keras.utils.set_random_seed(0)
     inputs = keras.layers.Input(shape=(features,))
     x = keras.layers.Dense(64, activation="relu")(inputs)
     x = keras.layers.Dense(64, activation="relu")(x)
