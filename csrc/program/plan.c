@@ -98,6 +98,18 @@ static double tile_cost(const ff_program *p, const ff_tile *t, size_t batch)
     return group_cost(g, batch) * part * ((double)(t->r1 - t->r0) / (double)batch);
 }
 
+/* How many tiles from t on must have one owner: those of the same units, whose weights
+ * should stay in one cache, if there are enough of them for all threads. */
+static size_t run_length(const ff_program *p, const ff_plan *plan, size_t t, size_t threads)
+{
+    const ff_tile *const first = &p->tiles[plan->tile0 + t];
+    const ff_group *const g = &p->desc.groups[first->group];
+    if (g->unit_block == 0 || blocks(g->units, g->unit_block) < threads) return 1;
+    size_t n = 1;
+    while (t + n < plan->tiles && first[n].group == first->group && first[n].u0 == first->u0) n++;
+    return n;
+}
+
 /* Contiguous runs of tiles of about equal cost, one per owner. */
 static void give_owners(ff_program *p, ff_plan *plan, size_t batch, size_t threads, unsigned shift)
 {
@@ -105,8 +117,10 @@ static void give_owners(ff_program *p, ff_plan *plan, size_t batch, size_t threa
     for (size_t t = 0; t < plan->tiles; t++) total += tile_cost(p, &p->tiles[plan->tile0 + t], batch);
     size_t owner = 0;
     plan->range[0] = 0;
-    for (size_t t = 0; t < plan->tiles; t++) {
-        const double cost = tile_cost(p, &p->tiles[plan->tile0 + t], batch);
+    for (size_t t = 0, n; t < plan->tiles; t += n) {
+        n = run_length(p, plan, t, threads);
+        double cost = 0;
+        for (size_t i = 0; i < n; i++) cost += tile_cost(p, &p->tiles[plan->tile0 + t + i], batch);
         const size_t want = (size_t)((before + cost / 2) / total * (double)threads);
         while (owner < want && owner + 1 < threads) plan->range[++owner] = (uint32_t)t;
         before += cost;

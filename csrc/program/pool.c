@@ -7,10 +7,14 @@
 enum {
     IDLE = 0xffff,            /* stage index that means "sleep" */
     SPIN_NS = 60 * 1000,      /* a helper looks for work this long before it sleeps */
+    GRACE_NS = 10 * 1000,     /* an owner may be this late before others take its tiles: what a tile writes
+                                 lies in its owner's cache, and moves at a few GB/s */
+    ABSENT_MAX = 16,          /* stages in a row that no helper came to */
+    CALM = 4096,              /* stages in a row that went well: forget the last stall */
     STALL_NS = 250 * 1000,    /* a helper that keeps the caller waiting longer was taken off its core */
-    BACKOFF_NS = 40 * 1000000 /* then work alone for this long, twice as long each time */
+    BACKOFF_NS = 10 * 1000000 /* then work alone for this long, twice as long each time */
 };
-#define BACKOFF_MAX_NS UINT64_C(640000000)
+#define BACKOFF_MAX_NS UINT64_C(160000000)
 
 static int claim(ff_pool *pool, size_t tile, uint64_t seq)
 {
@@ -20,6 +24,22 @@ static int claim(ff_pool *pool, size_t tile, uint64_t seq)
         if (atomic_compare_exchange_weak_explicit(flag, &seen, seq, memory_order_acq_rel, memory_order_relaxed))
             return 1;
     return 0;
+}
+
+static int is_claimed(const ff_pool *pool, size_t tile, uint64_t seq)
+{
+    return atomic_load_explicit(&pool->claims[tile].seq, memory_order_relaxed) >= seq;
+}
+
+/* Waits for a tile's owner, until `end` at the latest; 0: the stage is over. */
+static int give_grace(const ff_pool *pool, size_t tile, uint64_t seq, uint64_t end)
+{
+    while (!is_claimed(pool, tile, seq)) {
+        for (int i = 0; i < 16; i++) ff_pause();
+        if (atomic_load_explicit(&pool->word, memory_order_relaxed) >> 16 != seq) return 0;
+        if (ff_now_ns() >= end) break;
+    }
+    return 1;
 }
 
 /* A helper's part of one stage. The range buffers alternate with the sequence number:
@@ -32,10 +52,17 @@ static void help(ff_pool *pool, size_t who, uint64_t word)
     const size_t tiles = atomic_load_explicit(&pool->tiles[side], memory_order_relaxed);
     if (who >= members || tiles > FF_MAX_TILES) return;
     const size_t first = atomic_load_explicit(&pool->range[side][who], memory_order_relaxed);
+    const size_t own = atomic_load_explicit(&pool->range[side][who + 1], memory_order_relaxed) - first;
+    uint64_t grace = 0;
     /* own tiles first, then around through everybody else's */
     for (size_t i = 0; i < tiles; i++) {
         const size_t tile = first + i < tiles ? first + i : first + i - tiles;
-        if (tile >= tiles || !claim(pool, tile, seq)) continue;
+        if (tile >= tiles) return; /* torn by a newer stage */
+        if (i >= own && !is_claimed(pool, tile, seq)) {
+            if (grace == 0) grace = ff_now_ns() + GRACE_NS;
+            if (!give_grace(pool, tile, seq, grace)) return;
+        }
+        if (!claim(pool, tile, seq)) continue;
         if (atomic_load_explicit(&pool->word, memory_order_acquire) != word) return;
         pool->fn(pool->job, stage, tile, who);
         atomic_fetch_add_explicit(&pool->done, 1, memory_order_release);
@@ -145,6 +172,15 @@ void ff_pool_leave(ff_pool *pool)
     atomic_store(&pool->owned, 0);
 }
 
+/* No helpers for a while, and twice as long each time. */
+static void go_alone(ff_pool *pool)
+{
+    pool->backoff = pool->backoff ? pool->backoff * 2 : BACKOFF_NS;
+    if (pool->backoff > BACKOFF_MAX_NS) pool->backoff = BACKOFF_MAX_NS;
+    pool->alone_until = ff_now_ns() + pool->backoff;
+    pool->absent = pool->calm = 0;
+}
+
 static void wait_for_helpers(ff_pool *pool, uint64_t target, int patient)
 {
     uint64_t begin = 0;
@@ -156,12 +192,8 @@ static void wait_for_helpers(ff_pool *pool, uint64_t target, int patient)
         /* The helper may be queued behind us on our own core. */
         if (now - begin > SPIN_NS) ff_thread_yield();
     }
-    if (begin == 0 || patient) return;
-    const uint64_t now = ff_now_ns();
-    if (now - begin < STALL_NS) return;
-    pool->backoff = pool->backoff ? pool->backoff * 2 : BACKOFF_NS;
-    if (pool->backoff > BACKOFF_MAX_NS) pool->backoff = BACKOFF_MAX_NS;
-    pool->alone_until = now + pool->backoff;
+    if (begin && !patient && ff_now_ns() - begin >= STALL_NS) go_alone(pool);
+    else if (++pool->calm == CALM) pool->backoff = 0;
 }
 
 void ff_pool_stage(ff_pool *pool, size_t stage, const uint32_t *range, size_t threads, int patient)
@@ -188,10 +220,20 @@ void ff_pool_stage(ff_pool *pool, size_t stage, const uint32_t *range, size_t th
             pool->fn(pool->job, stage, t, 0);
             mine++;
         }
-    for (size_t t = tiles; t-- > range[1];) /* others' tiles from the far end: their owner begins at the near one */
+    const uint64_t grace = tiles > range[1] ? ff_now_ns() + GRACE_NS : 0;
+    size_t taken = 0;
+    for (size_t t = tiles; t-- > range[1];) { /* from the far end: owners begin at the near one */
+        if (!is_claimed(pool, t, seq)) give_grace(pool, t, seq, grace);
         if (claim(pool, t, seq)) {
             pool->fn(pool->job, stage, t, 0);
-            mine++;
+            taken++;
         }
+    }
+    mine += taken;
+    if (taken == tiles - range[1] && taken && !patient) {
+        if (++pool->absent >= ABSENT_MAX) go_alone(pool);
+    } else {
+        pool->absent = 0;
+    }
     wait_for_helpers(pool, before + (tiles - mine), patient);
 }

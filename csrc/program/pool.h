@@ -43,6 +43,7 @@ struct ff_pool {
     ff_tile_fn *fn;
     void *job;
     uint64_t seq;
+    unsigned absent, calm; /* stages in a row without a helper, without a stall */
     uint64_t alone_until, backoff; /* the machine is busy: no helpers before this time, ns */
     ff_mutex lock;
     ff_cond wake;

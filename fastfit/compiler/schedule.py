@@ -15,6 +15,8 @@ BIG = 1.0e6
 # Cut by rows, a layer's weights are read by every thread and then written by one, at a few
 # GB/s: from so many rows on, that costs less than a tenth of the layer's arithmetic.
 MANY_ROWS = 512
+# Weights that move from cache to cache in a few microseconds, no more than a stage costs.
+FEW_BYTES = 1 << 16
 # FLOPs that a tile should have at least: claiming one costs about 0.1 us.
 TILE = 4.0e5
 
@@ -73,6 +75,8 @@ def schedule(builder, batch):
     updates = [ins for ins in instructions if ins.phase == 1]
     shared = [_weight_group(i, batch, builder.engine) for i in updates if i.op != "host"]
     if shared:
+        # first what the caller ran the layers of alone: its cache has those weights
+        shared.sort(key=lambda g: g.unit_block > 0)
         out.stages.append(shared)
     out.stages += [[Group([i])] for i in updates if i.op == "host"]
     out.stages += _in_order([ins for i, ins in enumerate(instructions) if i in late or ins.phase == 2])
@@ -157,7 +161,8 @@ def _is_big(ins, batch):
     if ins.op not in ("dense", "dense_dx"):
         return False
     rows = ins.row_mul * batch
-    return rows < MANY_ROWS and 2.0 * rows * ins.d[0] * ins.d[1] >= BIG
+    weights = ins.d[0] * ins.d[1]
+    return rows < MANY_ROWS and 4 * weights >= FEW_BYTES and 2.0 * rows * weights >= BIG
 
 
 def _round_up(n, to):
