@@ -200,6 +200,20 @@ class Trainer(Objective, BatchApi):
                 step = self._steps[key] = trace_step(self, kind, key[1], key[2], key[3], batch)
         return step
 
+    def explain(self):
+        """Return the listing of every program that this model has compiled so far.
+
+        Returns
+        -------
+        str
+            Stages, tiles, instructions, FLOPs and bytes; host instructions are marked.
+        """
+        listings = []
+        for key, step in self._steps.items():
+            batch = 2 ** (key[4] - 1)  # programs are kept by the power of two of their batch
+            listings.append(f"{key[0]}: {step.compiled.explain(batch)}")
+        return "\n".join(listings)
+
     def _freeze_key(self):
         return tuple(layer.trainable for layer in self._flatten_layers())
 
