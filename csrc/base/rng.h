@@ -3,7 +3,6 @@
  * be had at any time by any thread. */
 #ifndef FF_RNG_H
 #define FF_RNG_H
-#include <stddef.h>
 #include <stdint.h>
 
 #define FF_PHILOX_M0 0xD2511F53u
@@ -63,20 +62,4 @@ static inline void ff_philox4x32_lanes(uint64_t first, uint32_t c2_, uint32_t c3
         out[3][i] = c3;
     }
 }
-
-/* A stream of words: `seed` is the key, (`stream`, `index`) the upper half of the counter. */
-typedef struct ff_rng {
-    uint32_t key[2], counter[4], words[4];
-    unsigned used; /* of words */
-} ff_rng;
-
-ff_rng ff_rng_start(uint64_t seed, uint32_t stream, uint32_t index);
-uint32_t ff_rng_next(ff_rng *rng);
-
-/* Uniform in [0, bound), without bias; bound > 0. */
-uint64_t ff_rng_below(ff_rng *rng, uint64_t bound);
-
-/* index = a uniformly random permutation of 0..n-1, the same for the same (seed, stream, epoch). */
-void ff_rng_permutation(uint64_t seed, uint32_t stream, uint32_t epoch, size_t *index, size_t n);
-
 #endif

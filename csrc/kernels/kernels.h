@@ -71,7 +71,7 @@ struct ff_kernels {
     const char *isa;
     size_t lanes;                        /* floats in a vector */
     size_t nr;                           /* units in a weight panel */
-    ff_kernel *fn[FF_OP_COUNT];          /* NULL for HOST and for FF_OPT and FF_UNARY rows */
+    ff_kernel *fn[FF_OP_COUNT];          /* NULL for HOST */
     ff_opt_fn *opt[FF_OP_COUNT];         /* FF_OPT rows */
     ff_unary_fn *unary[FF_OP_COUNT];     /* FF_UNARY rows */
     /* float64-free packing: w (k,n) row-major <-> panels; padding units are zero. */

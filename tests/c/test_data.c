@@ -31,34 +31,6 @@ static void philox(void)
     check_done("philox known answers");
 }
 
-static void permutation(void)
-{
-    enum { N = 1000 };
-    static size_t a[N], b[N];
-    static char seen[N];
-    size_t same = 0, fixed = 0;
-    ff_rng_permutation(1, 2, 3, a, N);
-    ff_rng_permutation(1, 2, 4, b, N);
-    for (size_t i = 0; i < N; i++) {
-        CHECK(a[i] < N && !seen[a[i]], "not a permutation at %zu", i);
-        seen[a[i]] = 1;
-        same += a[i] == b[i];
-        fixed += a[i] == i;
-    }
-    CHECK(same < 10 && fixed < 10, "permutations do not vary: %zu same, %zu fixed", same, fixed);
-    ff_rng_permutation(1, 2, 3, b, N);
-    CHECK(!memcmp(a, b, sizeof a), "permutation is not repeatable");
-    size_t counts[6] = {0}; /* all orders of three, 6000 times */
-    for (uint32_t e = 0; e < 6000; e++) {
-        ff_rng_permutation(9, 0, e, b, 3);
-        counts[b[0] * 2 + (b[1] > b[2])]++;
-    }
-    for (int i = 0; i < 6; i++) CHECK(counts[i] > 850 && counts[i] < 1150, "order %d comes %zu times", i, counts[i]);
-    ff_rng rng = ff_rng_start(5, 6, 7);
-    for (int i = 0; i < 100; i++) CHECK(ff_rng_below(&rng, (uint64_t)3 << 40) < (uint64_t)3 << 40, "below a big bound");
-    check_done("permutation");
-}
-
 /* ---- sources ---- */
 
 static const size_t SIZES[FF_DTYPE_COUNT] = {4, 8, 2, 1, 1, 2, 2, 4, 4, 8, 8, 1};
@@ -309,7 +281,6 @@ static void optimizer(const ff_kernels *k, int op, const char *name, int slots)
 int main(void)
 {
     philox();
-    permutation();
     for (int i = 0; check_table(i); i++) {
         const ff_kernels *const k = check_table(i);
         gather(k);
