@@ -236,7 +236,15 @@ def train_epoch(model, feed, callbacks, steps):
     """One epoch; returns its number of steps."""
     # with steps_per_epoch, arrays go on where the last epoch ended
     feed.begin(restart=steps is None, steps=steps)
-    hooks = callbacks.has_train_batch_hooks
+    hooks = (callbacks.on_train_batch_begin, callbacks.on_train_batch_end)
+    return batches(model, feed, callbacks, steps, hooks if callbacks.has_train_batch_hooks else None, "stop_training")
+
+
+def batches(model, feed, callbacks, steps, hooks, stop):
+    """Run a feed that has begun, to its end or for `steps`; returns the number of steps.
+
+    hooks: (begin, end) to call around every batch, or None; stop: the model's attribute that ends the pass.
+    """
     done = 0
     while steps is None or done < steps:
         room = 0 if steps is None else steps - done
@@ -246,13 +254,13 @@ def train_epoch(model, feed, callbacks, steps):
             break
         if hooks:
             room = min(room, model.steps_per_execution) if room else model.steps_per_execution
-            callbacks.on_train_batch_begin(done)
+            hooks[0](done)
         done += feed.run(room)
         if hooks:
-            callbacks.on_train_batch_end(done - 1, model._logs())
+            hooks[1](done - 1, model._logs())
         elif callbacks.progbar is not None:
             callbacks.on_progress(done, model._logs())
-        if model.stop_training:
+        if getattr(model, stop):
             break
     feed.close()
     return done
@@ -273,25 +281,8 @@ def test_pass(model, feed, callbacks, steps):
     model.stop_evaluating = False
     callbacks.on_test_begin()
     feed.begin(restart=True, steps=steps)
-    hooks = callbacks.has_test_batch_hooks
-    done = 0
-    while steps is None or done < steps:
-        room = 0 if steps is None else steps - done
-        if not feed.more():
-            if steps is not None and isinstance(feed, ArrayFeed):
-                warn_out_of_data(steps)
-            break
-        if hooks:
-            room = min(room, model.steps_per_execution) if room else model.steps_per_execution
-            callbacks.on_test_batch_begin(done)
-        done += feed.run(room)
-        if hooks:
-            callbacks.on_test_batch_end(done - 1, model._logs())
-        elif callbacks.progbar is not None:
-            callbacks.on_progress(done, model._logs())
-        if model.stop_evaluating:
-            break
-    feed.close()
+    hooks = (callbacks.on_test_batch_begin, callbacks.on_test_batch_end)
+    batches(model, feed, callbacks, steps, hooks if callbacks.has_test_batch_hooks else None, "stop_evaluating")
     logs = model._logs()
     callbacks.on_test_end(logs)
     return logs
