@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import fastfit
 from fastfit import callbacks, layers, metrics, models, ops, optimizers, utils
 from tests.conftest import ROOT
 from tests.training import nets
@@ -199,10 +201,11 @@ sys.exit(0 if codes == [0, 0, 0] else str(codes))
 
 
 def python(*args, seconds=60, **environ):
-    env = {**os.environ, **environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    return subprocess.run(
-        [sys.executable, "-c", *args], env=env, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False
-    )
+    # the package that is tested here comes first: the checkout may hold one without its extension
+    places = [str(Path(fastfit.__file__).resolve().parents[1]), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    env = {**os.environ, **environ, "PYTHONPATH": os.pathsep.join(places)}
+    command = [sys.executable, "-P", "-c", *args]
+    return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
 
 
 @forks
