@@ -394,8 +394,8 @@ cdef class Program:
         memset(&run, 0, sizeof(run))
         for i in range(len(sources)):
             a = sources[i]
-            if not cnp.PyArray_IS_C_CONTIGUOUS(a) or cnp.PyArray_NDIM(a) < 1:
-                raise ValueError(f"source {i} must be C-contiguous with a batch axis")
+            if not cnp.PyArray_IS_C_CONTIGUOUS(a) or not cnp.PyArray_ISALIGNED(a) or cnp.PyArray_NDIM(a) < 1:
+                raise ValueError(f"source {i} must be C-contiguous and aligned, with a batch axis")
             c_sources[i].base = cnp.PyArray_DATA(a)
             c_sources[i].rows = cnp.PyArray_DIM(a, 0)
             c_sources[i].row_bytes = cnp.PyArray_NBYTES(a) // c_sources[i].rows if c_sources[i].rows else 0

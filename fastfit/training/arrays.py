@@ -25,7 +25,7 @@ def to_array(value, what):
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.name not in _SUPPORTED:
         array = array.astype("float64" if array.dtype.kind == "f" else "int64")
-    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+    return np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])
 
 
 _SUPPORTED = {
