@@ -5,6 +5,8 @@
 #define FF_GEMM_BLOCKS_H
 #include <stddef.h>
 
+#include "../base/align.h"
+
 enum {
     FF_FWD_ROWS = 256, /* packed rows: ROWS x DEPTH floats stay in L2 */
     FF_FWD_DEPTH = 512,
@@ -23,7 +25,5 @@ enum {
 };
 
 static inline size_t ff_min(const size_t a, const size_t b) { return a < b ? a : b; }
-
-static inline size_t ff_round_up(const size_t n, const size_t to) { return (n + to - 1) / to * to; }
 
 #endif

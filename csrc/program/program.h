@@ -41,7 +41,6 @@ typedef struct ff_plan {
 struct ff_program {
     ff_engine *engine;
     ff_program_desc desc; /* own copies */
-    size_t columns;       /* n_sources */
     atomic_int busy;
 
     size_t cap;           /* rows reserved */

@@ -58,7 +58,6 @@ ff_status ff_program_new(ff_engine *engine, const ff_program_desc *desc, ff_prog
     if (!p) return ff_fail(err, FF_ENOMEM, "no memory for a program");
     p->engine = engine;
     p->desc = *desc;
-    p->columns = desc->n_sources;
 #define COPY(field, n) p->desc.field = copy(desc->field, n, sizeof *desc->field, &failed)
     COPY(instrs, desc->n_instrs);
     COPY(groups, desc->n_groups);
@@ -234,10 +233,9 @@ static ff_status run_stage(ff_program *p, const ff_run *run, size_t s, size_t th
     const ff_group *const first = &p->desc.groups[p->desc.stages[s]];
     if (plan->tiles == 1 && p->exec[first->begin].host && first->end - first->begin == 1) {
         const size_t index = p->exec[first->begin].args.d[0];
-        const uint64_t mode = ff_denormals_off();
         ff_denormals_restore(p->caller_mode); /* NumPy runs in its own */
         const int failed = !run->host || run->host(run->host_ctx, index, p->step.batch) != 0;
-        ff_denormals_restore(mode);
+        ff_denormals_off();
         if (failed)
             return ff_fail(err, FF_EHOST, "host instruction %zu failed", index);
         return FF_OK;

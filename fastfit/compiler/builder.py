@@ -77,7 +77,6 @@ class Builder:
     sinks: list = field(default_factory=list)
     variants: list = field(default_factory=list)
     hosts: list = field(default_factory=list)
-    streams: dict = field(default_factory=dict)
     _storage_index: dict = field(default_factory=dict)
     _constants: dict = field(default_factory=dict)
 
@@ -118,10 +117,6 @@ class Builder:
         if key not in self.variants:
             self.variants.append(key)
         return self.variants.index(key)
-
-    def stream(self, key):
-        """A number for a random stream, the same for the same key."""
-        return self.streams.setdefault(key, len(self.streams))
 
     def emit(self, op, operands, d=(), f=(), rows=(1, 0), cut="rows", cost=None, cost_fix=None, **more):
         """Append an instruction; operands in the table's order, None where absent.

@@ -9,12 +9,12 @@ import numpy as np
 from fastfit import _core
 from fastfit.compiler import fuse, lower, rules_array, rules_dense, rules_loss
 from fastfit.compiler.assemble import Assembly
-from fastfit.compiler.builder import OPS, Location
+from fastfit.compiler.builder import OPS
 from fastfit.graph import storage
 from fastfit.graph.tensor import KerasTensor, topological
 from fastfit.utils import interrupts
 
-# Seconds that a prediction runs before Python looks at signals.
+# Seconds that a program runs before Python looks at signals and the progress bar.
 DEADLINE = 0.05
 # Imported for their rules.
 _RULES = (rules_array, rules_dense, rules_loss)
@@ -234,12 +234,7 @@ def _flat_update(low, op, variant, update, place, variable):
 
 def _host_update(low, optimizer, gradients):
     """The optimizer's own arithmetic in NumPy, for what no kernel does."""
-    places = [
-        low.place(g)
-        if not isinstance(low.places.get(id(g)), Location) or not low.places[id(g)].packed
-        else low.unpacked(g, low.places[id(g)])
-        for _, g in gradients
-    ]
+    places = [low.place(g) for _, g in gradients]
     variables = [v for v, _ in gradients]
 
     def update(program, batch):

@@ -44,27 +44,13 @@ def broadcast(out, *shapes):
     """(rows, row length, modes): how operands of these shapes meet in `out`; None if not in any of the four modes."""
     out = tuple(out)
     padded = [(1,) * (len(out) - len(s)) + tuple(s) for s in shapes]
-    for cut in range(len(out), -1, -1) if out else (0,):
-        if out and out[0] is None and cut == 0:
-            continue
+    batched = bool(out) and out[0] is None
+    # the earliest cut that works has the longest rows: fewer turns of the outer loop
+    for cut in range(int(batched), len(out) + 1):
         modes = [_mode(out, shape, cut) for shape in padded]
-        if None in modes:
-            continue
-        head, tail = out[:cut], out[cut:]
-        count = prod(n for n in head if n is not None)
-        rows = (count, 0) if out and out[0] is None else (0, count)
-        # the longest rows among the cuts that work: fewer turns of the outer loop
-        best = (rows, prod(tail), tuple(modes))
-        shorter = [c for c in range(cut) if not (out[0] is None and c == 0)]
-        for c in shorter:
-            again = [_mode(out, shape, c) for shape in padded]
-            if None not in again:
-                head, tail = out[:c], out[c:]
-                count = prod(n for n in head if n is not None)
-                rows = (count, 0) if out[0] is None else (0, count)
-                best = (rows, prod(tail), tuple(again))
-                break
-        return best
+        if None not in modes:
+            count = prod(n for n in out[:cut] if n is not None)
+            return (count, 0) if batched else (0, count), prod(out[cut:]), tuple(modes)
     return None
 
 

@@ -9,12 +9,12 @@ import numpy as np
 from fastfit import constraints, initializers, regularizers
 from fastfit.graph import trace
 from fastfit.graph.op import apply
-from fastfit.graph.tensor import KerasTensor, Node
+from fastfit.graph.tensor import KerasTensor, Node, make_input
 from fastfit.graph.variable import Variable
 from fastfit.layers.call_context import context, enter_call, get_mask, set_mask
 from fastfit.layers.described import Described
 from fastfit.layers.input_spec import assert_input_compatibility
-from fastfit.layers.shapes import as_spec, dtype_name, has_tensor, map_shapes, placeholder, shapes_of
+from fastfit.layers.shapes import as_spec, dtype_name, has_tensor, map_shapes, shapes_of
 from fastfit.layers.tracking import Tracked
 from fastfit.utils import nest
 from fastfit.utils.naming import auto_name
@@ -247,7 +247,7 @@ class Layer(Described, Tracked):
         """Return tensors of the shapes and dtypes that a call would return; builds the layer if needed."""
 
         def stand_in(x):
-            return placeholder(x.shape, x.dtype) if isinstance(x, KerasTensor) else x
+            return make_input(x.shape, x.dtype) if isinstance(x, KerasTensor) else x
 
         with trace.Trace():
             outputs = self._run(nest.map_structure(stand_in, args), nest.map_structure(stand_in, kwargs))

@@ -2,15 +2,8 @@
 
 import numpy as np
 
-from fastfit.graph.tensor import KerasTensor, Node
+from fastfit.graph.tensor import KerasTensor
 from fastfit.utils import nest
-
-
-def placeholder(shape, dtype):
-    """Return a tensor that stands for a value while shapes are inferred."""
-    tensor = KerasTensor(shape, dtype)
-    Node("input", [], {}, [tensor])
-    return tensor
 
 
 def is_shape(value):

@@ -3,8 +3,9 @@
 import inspect
 import json
 
+from fastfit.graph.tensor import make_input
 from fastfit.layers.layer import Layer
-from fastfit.layers.shapes import has_tensor, map_shapes, placeholder
+from fastfit.layers.shapes import has_tensor, map_shapes
 from fastfit.models.summary import print_summary
 from fastfit.training.trainer import Trainer
 from fastfit.utils.registry import config_of
@@ -86,7 +87,7 @@ class Model(Trainer, Layer):
         """Build all layers for an input shape, or a structure of them."""
         if input_shape is None or self.built:
             return
-        inputs = map_shapes(lambda s: placeholder(s, "float32"), input_shape)
+        inputs = map_shapes(lambda s: make_input(s, "float32"), input_shape)
         parameters = list(inspect.signature(type(self).call).parameters.values())[1:]
         wanted = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
         several = isinstance(inputs, (list, tuple)) and len(wanted) == len(inputs) > 1

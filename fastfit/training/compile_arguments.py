@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from numbers import Real
 
@@ -288,8 +287,3 @@ def _as_list(value):
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def safe_name(text):
-    """A name that may be a variable's."""
-    return re.sub(r"[^0-9A-Za-z_]", "_", text)

@@ -1,6 +1,7 @@
 """From the arguments of fit, evaluate and predict to columns of arrays or a stream of batches."""
 
 import warnings
+from numbers import Integral
 
 from fastfit.training.arrays import ArrayData, check_batch_size, train_validation_split
 from fastfit.training.class_weight import apply_class_weight
@@ -73,18 +74,18 @@ def unpack_validation_data(validation_data):
 
 def check_validation_freq(validation_freq):
     """Return ``validation_freq`` if it is an integer or a list of epochs; ValueError otherwise."""
-    if isinstance(validation_freq, bool) or not isinstance(validation_freq, (int, list)):
+    if isinstance(validation_freq, bool) or not isinstance(validation_freq, (Integral, list)):
         raise ValueError(
             "Expected `validation_freq` to be a list or int. "
             f"Received: validation_freq={validation_freq} of the type {type(validation_freq)}."
         )
-    if isinstance(validation_freq, int) and validation_freq < 1:
+    if isinstance(validation_freq, Integral) and validation_freq < 1:
         raise ValueError(f"`validation_freq` must be at least 1. Received: validation_freq={validation_freq}")
     return validation_freq
 
 
 def validates_after(epoch, validation_freq):
     """Whether validation is due after the epoch, which counts from 0."""
-    if isinstance(validation_freq, int):
+    if isinstance(validation_freq, Integral):
         return (epoch + 1) % validation_freq == 0
     return (epoch + 1) in validation_freq

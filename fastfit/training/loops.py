@@ -7,8 +7,10 @@ import warnings
 import numpy as np
 
 from fastfit.callbacks import CallbackList
+from fastfit.compiler.compile import DEADLINE
 from fastfit.training import prepare
-from fastfit.training.runner import DEADLINE, Runner
+from fastfit.training.data import check_validation_freq, validates_after
+from fastfit.training.runner import Runner
 from fastfit.utils import nest, seeds
 
 OLD_NAMES = {"nb_epoch": "epochs"}
@@ -68,7 +70,7 @@ def fit(
     steps_per_epoch = check_count("steps_per_epoch", steps_per_epoch, 1)
     validation_steps = check_count("validation_steps", validation_steps, 1)
     validation_batch_size = check_count("validation_batch_size", validation_batch_size, 1)
-    due = validation_epochs(validation_freq)
+    validation_freq = check_validation_freq(validation_freq)
     if not isinstance(shuffle, (bool, int, np.bool_, str)) or shuffle not in (True, False, "batch"):
         raise ValueError(f"`shuffle` must be True, False or 'batch'. Received: shuffle={shuffle!r}")
     train, valid = prepare.training_data(
@@ -101,7 +103,7 @@ def fit(
         callbacks.on_epoch_begin(epoch)
         done = train_epoch(model, feed, callbacks, steps_per_epoch)
         logs = model._logs()
-        if valid_feed is not None and due(epoch + 1):
+        if valid_feed is not None and validates_after(epoch, validation_freq):
             val = test_pass(model, valid_feed, callbacks, validation_steps)
             logs.update({f"val_{k}": v for k, v in val.items()})
         logs = callbacks.on_epoch_end(epoch, logs) or logs
@@ -111,19 +113,6 @@ def fit(
         model.optimizer.finalize_variable_values(model.trainable_variables)
     callbacks.on_train_end(logs)
     return model.history
-
-
-def validation_epochs(freq):
-    """A function that says whether to validate after an epoch (counted from 1)."""
-    if isinstance(freq, (int, np.integer)) and not isinstance(freq, bool):
-        if freq < 1:
-            raise ValueError(f"`validation_freq` must be >= 1. Received: validation_freq={freq}")
-        return lambda epoch: epoch % freq == 0
-    if isinstance(freq, list):
-        return lambda epoch: epoch in freq
-    raise ValueError(
-        f"Expected `validation_freq` to be a list or int. Received: validation_freq={freq} of the type {type(freq)}."
-    )
 
 
 def callback_list(model, callbacks, verbose, epochs, steps, batch_size=None, data=None, validates=False):

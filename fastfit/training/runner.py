@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from fastfit._core import LabelError
+from fastfit.compiler.compile import DEADLINE
 from fastfit.utils import seeds
 
-# Python looks at signals and the progress bar at least this often.
-DEADLINE = 0.05
 # Learning rates computed ahead of a run, for schedules.
 RATES_AHEAD = 4096
 
@@ -30,7 +29,7 @@ class Runner:
         self.step = model._step(kind, x, y, w, batch)
         self.columns = [a for group in self.groups for a in group if a is not None]
         self.rows = len(x[0])
-        check_labels(model, self.step, self.columns)
+        check_labels(self.step, self.columns)
         if model._seed is None:
             model.__dict__["_seed"] = seeds.next_seed()
 
@@ -84,7 +83,7 @@ def label_message(name, classes, row, value):
     )
 
 
-def check_labels(model, step, columns):
+def check_labels(step, columns):
     """Raise ValueError for class ids out of range, before anything is trained."""
     for column, classes, name in step.labels:
         values = columns[column]

@@ -8,7 +8,7 @@ from fastfit import metrics as metrics_module
 from fastfit import optimizers
 from fastfit.compiler.compile import predictor
 from fastfit.graph import storage, trace
-from fastfit.graph.tensor import make_input as _make_input
+from fastfit.graph.tensor import make_input
 from fastfit.layers.call_context import context
 from fastfit.training import compile_arguments, loops
 from fastfit.training.batch_api import BatchApi
@@ -164,7 +164,7 @@ class Trainer(Objective, BatchApi):
         self.__dict__["_data_struct"] = nest.map_structure(lambda a: None, x)
         if not self.built:
             self.compute_output_spec(
-                nest.map_structure(lambda a: _make_input((None, *a.shape[1:]), feed_dtype(a.dtype.name)), x)
+                nest.map_structure(lambda a: make_input((None, *a.shape[1:]), feed_dtype(a.dtype.name)), x)
             )
 
     def get_compile_config(self):
