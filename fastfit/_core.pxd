@@ -44,6 +44,8 @@ cdef extern from "fastfit.h" nogil:
     size_t ff_op_count()
     const ff_op_info *ff_op_get(size_t id)
 
+    enum: FF_TILE
+    enum: FF_POWERS
     enum: FF_SLOT
     enum: FF_VAR
     enum: FF_SOURCE
@@ -79,7 +81,7 @@ cdef extern from "fastfit.h" nogil:
         size_t commit
         const ff_slot *slots
         size_t n_slots
-        uint64_t arena[3]
+        uint64_t arena[4]
         const ff_var *vars
         size_t n_vars
         const ff_column *sources

@@ -30,6 +30,7 @@ assert SLOT.itemsize == sizeof(ff_slot) and COLUMN.itemsize == sizeof(ff_column)
 assert VARIANT.itemsize == sizeof(ff_opt_variant) and VAR.itemsize == sizeof(ff_var)
 
 OPERAND_SLOT, OPERAND_VAR, OPERAND_SOURCE, OPERAND_SINK = FF_SLOT, FF_VAR, FF_SOURCE, FF_SINK
+TILE, POWERS = FF_TILE, FF_POWERS
 
 
 class FastfitError(RuntimeError):
@@ -296,7 +297,7 @@ cdef class Program:
         desc.commit = commit
         desc.slots = <const ff_slot *>cnp.PyArray_DATA(c_slots)
         desc.n_slots = len(c_slots)
-        desc.arena[0], desc.arena[1], desc.arena[2] = arena
+        desc.arena[0], desc.arena[1], desc.arena[2], desc.arena[3] = arena
         desc.vars = <const ff_var *>cnp.PyArray_DATA(c_vars)
         desc.n_vars = len(c_vars)
         desc.sources = <const ff_column *>cnp.PyArray_DATA(c_sources)
@@ -324,7 +325,7 @@ cdef class Program:
         cdef char *arena = <char *>ff_program_arena(self.ptr, &size)
         cdef size_t offset = ff_program_slot_offset(self.ptr, index)
         dtype = np.dtype(dtype)
-        if offset + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize > size:
+        if offset > size or offset + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize > size:
             raise ValueError(f"slot {index} is smaller than shape {shape}")
         return _array_on(self, arena + offset, shape, dtype)
 

@@ -67,7 +67,11 @@ const ff_op_info *ff_op_get(size_t id);   /* NULL: no such op */
 /* ---- programs ---- */
 typedef enum ff_operand_kind { FF_NONE, FF_SLOT, FF_VAR, FF_SOURCE, FF_SINK, FF_OPERAND_KINDS } ff_operand_kind;
 
-/* A slot's place in the arena: `offset` and `bytes` count per batch^power. */
+/* A slot's place in the arena: `offset` and `bytes` count per batch^power; or, with power
+ * FF_TILE, in the memory of a tile, per row of the batch: such a slot is used by the row
+ * tiles of one group only, and every thread has its own. */
+enum { FF_TILE = 3, FF_POWERS = 4 };
+
 typedef struct ff_slot {
     uint32_t power;
     uint64_t offset, bytes;
@@ -123,7 +127,7 @@ typedef struct ff_program_desc {
     size_t commit; /* first stage that writes a variable; a bad label stops the step before it */
     const ff_slot *slots;
     size_t n_slots;
-    uint64_t arena[3]; /* bytes per batch^0, batch^1, batch^2 */
+    uint64_t arena[FF_POWERS]; /* bytes per batch^0, batch^1, batch^2, and per row of a tile */
     const ff_var *vars;
     size_t n_vars;
     const ff_column *sources, *sinks;
@@ -143,7 +147,7 @@ void ff_program_free(ff_program *program);
 /* Makes room for batches of up to `rows` rows. */
 ff_status ff_program_reserve(ff_program *program, size_t rows, ff_error *err);
 void *ff_program_arena(const ff_program *program, size_t *bytes);
-/* Byte offset of a slot at the reserved size. */
+/* Byte offset of a slot at the reserved size; SIZE_MAX for a slot of tiles. */
 size_t ff_program_slot_offset(const ff_program *program, size_t slot);
 
 typedef struct ff_source {

@@ -8,6 +8,9 @@
 
 enum { FF_MAX_OPERANDS = 8, FF_MAX_DIMS = 8, FF_MAX_IMM = 8, FF_OPT_CONSTS = 8 };
 
+/* Rows of a gradient's block (DENSE_DW_PART): any divisor of it. */
+enum { FF_PART_ROWS = 256 };
+
 /* Source element types; the order is that of fastfit._core.DTYPES. */
 typedef enum ff_dtype {
     FF_F32, FF_F64, FF_F16, FF_I8, FF_U8, FF_I16, FF_U16, FF_I32, FF_U32, FF_I64, FF_U64, FF_BOOL, FF_DTYPE_COUNT

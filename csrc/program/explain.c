@@ -33,7 +33,7 @@ static void put_operand(sink *s, const ff_operand o)
 static double instr_flops(const ff_instr *in, size_t batch)
 {
     const double rows = (double)(in->row_mul * batch + in->row_fix), a = (double)in->d[0], b = (double)in->d[1];
-    if (in->op == FF_OP_DENSE || in->op == FF_OP_DENSE_DX || in->op == FF_OP_DENSE_DW) return 2 * rows * a * b;
+    if (in->op == FF_OP_DENSE || in->op == FF_OP_DENSE_DX || in->op == FF_OP_DENSE_DW || in->op == FF_OP_DENSE_DW_PART) return 2 * rows * a * b;
     if (in->op == FF_OP_DENSE_DB) return rows * b;
     return rows * a;
 }
@@ -60,9 +60,9 @@ size_t ff_program_explain(const ff_program *p, size_t batch, char *text, size_t 
     const ff_program_desc *const d = &p->desc;
     double flops = 0;
     for (size_t i = 0; i < d->n_instrs; i++) flops += instr_flops(&d->instrs[i], batch);
-    put(&s, "program: batch %zu, %zu stages, %zu instructions, %.4g MFLOP, arena %llu + %llu per row + %llu per row^2 bytes, isa %s\n",
+    put(&s, "program: batch %zu, %zu stages, %zu instructions, %.4g MFLOP, arena %llu + %llu per row + %llu per row^2 + %llu per tile row bytes, isa %s\n",
         batch, d->n_stages, d->n_instrs, flops / 1e6, (unsigned long long)d->arena[0], (unsigned long long)d->arena[1],
-        (unsigned long long)d->arena[2], p->engine->kernels->isa);
+        (unsigned long long)d->arena[2], (unsigned long long)d->arena[FF_TILE], p->engine->kernels->isa);
     for (size_t st = 0; st < d->n_stages; st++) {
         put(&s, "stage %zu%s\n", st, st == d->commit ? " (commit)" : "");
         for (size_t g = d->stages[st]; g < d->stages[st + 1]; g++) {

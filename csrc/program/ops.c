@@ -22,6 +22,17 @@ static const ff_op_info ops[FF_OP_COUNT] = {
 size_t ff_op_count(void) { return FF_OP_COUNT; }
 const ff_op_info *ff_op_get(size_t id) { return id > 0 && id < FF_OP_COUNT ? &ops[id] : NULL; }
 
+size_t ff_gradient_weight(const uint32_t op)
+{
+    switch (op) {
+    case FF_OP_DENSE_DW: return 3;
+    case FF_OP_DENSE_DB:
+    case FF_OP_DENSE_DW_SUM:
+    case FF_OP_DENSE_DB_SUM: return 2;
+    default: return 0;
+    }
+}
+
 size_t ff_operand_count(const ff_op_info *info)
 {
     size_t n = info->operands[0] != 0;

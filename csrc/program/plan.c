@@ -37,6 +37,16 @@ double ff_plan_cost(const ff_program *p, size_t batch)
     return cost;
 }
 
+size_t ff_plan_tile_rows(const ff_program *p, size_t batch)
+{
+    size_t most = 0;
+    for (size_t g = 0; g < p->desc.n_groups; g++) {
+        const size_t block = row_block_for(&p->desc.groups[g], batch, GROUP_TILES);
+        if (block > most) most = block;
+    }
+    return most < batch ? most : batch;
+}
+
 static size_t program_tiles(const ff_program *p, size_t batch)
 {
     size_t n = 0;
@@ -193,6 +203,11 @@ void ff_tile_run(ff_program *p, size_t t, size_t who)
             a.k1 = tile->k1;
         }
         a.scratch = p->scratch + who * p->scratch_bytes;
+        /* kernels count rows from the batch's first: the address that row r0 would have then */
+        for (uint32_t k = 0, local = e->local; local; k++, local >>= 1)
+            if (local & 1)
+                a.p[k] = (void *)((uintptr_t)a.p[k] + who * p->local_bytes -
+                                  tile->r0 * (uintptr_t)p->desc.slots[in->p[k].index].bytes);
         e->fn(&a);
     }
 }

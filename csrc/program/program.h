@@ -22,6 +22,7 @@ typedef struct ff_exec {
     ff_args args;
     int source;       /* index of the source that operand 0 is, or -1 */
     int host;         /* 1: call the host function with index d[0] */
+    uint32_t local;   /* bit k: operand k is a slot of the tile */
 } ff_exec;
 
 typedef struct ff_tile {
@@ -46,6 +47,8 @@ struct ff_program {
     size_t cap;           /* rows reserved */
     char *arena;
     size_t arena_bytes, base[3];
+    char *local;          /* slots of tiles: local_bytes per thread, for tiles of local_rows */
+    size_t local_bytes, local_rows;
     char *scratch;
     size_t scratch_bytes; /* per thread */
     size_t threads;       /* that scratch was reserved for */
@@ -73,11 +76,16 @@ ff_status ff_validate(const ff_engine *engine, const ff_program_desc *desc, ff_e
 int ff_operand_spec(const ff_op_info *info, const ff_instr *in, size_t index, char *mode, char *type, int *optional,
                     uint64_t *per_row, uint64_t *fixed, size_t nr);
 size_t ff_operand_count(const ff_op_info *info);
+/* Ops whose dimension c says what becomes of a gradient: where the operand w is (g is
+ * before it); 0 for all others. */
+size_t ff_gradient_weight(uint32_t op);
 
 /* plan.c: cuts the stages into tiles for a batch and gives them to owners. */
 ff_status ff_plan_reserve(ff_program *p, ff_error *err);
 void ff_plan_make(ff_program *p, size_t batch, size_t threads, unsigned shift);
 double ff_plan_cost(const ff_program *p, size_t batch);
+/* The longest row tile of batches of up to `batch` rows. */
+size_t ff_plan_tile_rows(const ff_program *p, size_t batch);
 /* Runs tile t (index into program->tiles) on thread `who`. */
 void ff_tile_run(ff_program *p, size_t t, size_t who);
 #endif

@@ -26,6 +26,7 @@ static void resolve(ff_program *p)
         memset(a, 0, sizeof *a);
         e->fn = k->fn[in->op];
         e->source = -1;
+        e->local = 0;
         e->host = in->op == FF_OP_HOST;
         a->k = k;
         a->step = &p->step;
@@ -33,13 +34,17 @@ static void resolve(ff_program *p)
         memcpy(a->f, in->f, sizeof a->f);
         for (size_t j = 0; j < in->count; j++) {
             const ff_operand o = in->p[j];
-            if (o.kind == FF_SLOT && p->arena)
-                a->p[j] = p->arena + ff_program_slot_offset(p, o.index);
+            if (o.kind == FF_SLOT && p->arena) {
+                const int local = p->desc.slots[o.index].power == FF_TILE;
+                a->p[j] = local ? p->local + p->desc.slots[o.index].offset * p->local_rows
+                                : p->arena + ff_program_slot_offset(p, o.index);
+                e->local |= (uint32_t)local << j;
+            }
             if (o.kind == FF_VAR) a->p[j] = p->desc.vars[o.index].data;
             if (o.kind == FF_SOURCE) e->source = (int)o.index;
         }
         if (in->op == FF_OP_DENSE && in->d[2]) a->act = k->unary[in->d[2]];
-        const int fused = (in->op == FF_OP_DENSE_DW || in->op == FF_OP_DENSE_DB) && in->d[2] == 2;
+        const int fused = ff_gradient_weight(in->op) && in->d[2] == 2;
         if (fused || info->kind == 'p') {
             const size_t variant = info->kind == 'p' ? in->d[1] : in->d[3];
             a->opt = k->opt[p->desc.opts[variant].op];
@@ -84,7 +89,7 @@ void ff_program_free(ff_program *p)
     if (!p) return;
     const void *const owned[] = {p->desc.instrs, p->desc.groups, p->desc.stages, p->desc.slots, p->desc.vars,
                                  p->desc.sources, p->desc.sinks, p->desc.opts, p->exec, p->plans, p->opt_c,
-                                 p->tiles, p->arena, p->scratch, p->row_addresses};
+                                 p->tiles, p->arena, p->local, p->scratch, p->row_addresses};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) ff_free((void *)owned[i]);
     ff_free(p);
 }
@@ -98,6 +103,7 @@ static void poison_gaps(const ff_program *p)
     for (size_t i = 0; i < p->desc.n_slots; i++) {
         const ff_slot *const s = &p->desc.slots[i];
         size_t bytes = s->bytes;
+        if (s->power == FF_TILE) continue;
         for (uint32_t k = 0; k < s->power; k++) bytes *= p->cap;
         ASAN_UNPOISON_MEMORY_REGION(p->arena + ff_program_slot_offset(p, i), bytes);
     }
@@ -112,12 +118,18 @@ ff_status ff_program_reserve(ff_program *p, size_t rows, ff_error *err)
     if (atomic_load(&p->busy)) return ff_fail(err, FF_EBUSY, "the program is running");
     if (rows >> 31) return ff_fail(err, FF_EARG, "batch of %zu rows is too large", rows);
     /* 16 rows of 4 bytes are a cache line: every slot stays aligned */
-    const size_t cap = ff_round_up(rows ? rows : 1, 16), threads = p->engine->pool.threads;
+    size_t whole = 16;
+    for (size_t i = 0; i < p->desc.n_instrs; i++)
+        if (p->desc.instrs[i].op == FF_OP_DENSE_DW_PART) whole = FF_PART_ROWS; /* room for whole blocks */
+    const size_t cap = ff_round_up(rows ? rows : 1, whole), threads = p->engine->pool.threads;
     const double want = (double)p->desc.arena[0] + (double)p->desc.arena[1] * (double)cap +
-                        (double)p->desc.arena[2] * (double)cap * (double)cap;
+                        (double)p->desc.arena[2] * (double)cap * (double)cap +
+                        (double)p->desc.arena[FF_TILE] * (double)cap * (double)threads;
     if (want > 1e15) return ff_fail(err, FF_ENOMEM, "a batch of %zu rows needs %.3g bytes", rows, want);
     const size_t fixed = ff_round_up(p->desc.arena[0], FF_ALIGN), linear = ff_round_up(p->desc.arena[1] * cap, FF_ALIGN);
     const size_t bytes = fixed + linear + p->desc.arena[2] * cap * cap;
+    const size_t local_rows = ff_round_up(ff_plan_tile_rows(p, cap), 16);
+    const size_t local_bytes = ff_round_up(p->desc.arena[FF_TILE] * local_rows, 4096) + FF_ALIGN;
     size_t scratch = 0;
     for (size_t i = 0; i < p->desc.n_instrs; i++) {
         const ff_instr *const in = &p->desc.instrs[i];
@@ -127,26 +139,31 @@ ff_status ff_program_reserve(ff_program *p, size_t rows, ff_error *err)
         if (need > scratch) scratch = need;
     }
     scratch = ff_round_up(scratch, 4096) + FF_ALIGN;
-    char *const arena = ff_alloc(bytes), *const work = ff_alloc(scratch * threads);
+    char *const arena = ff_alloc(bytes), *const work = ff_alloc(scratch * threads), *const local = ff_alloc(local_bytes * threads);
     const void **const addresses = ff_alloc(p->desc.n_sources * 2 * cap * sizeof *addresses);
     const size_t old_cap = p->cap;
     p->cap = cap;
     const ff_status planned = ff_plan_reserve(p, err);
-    if (!arena || !work || !addresses || planned != FF_OK) {
+    if (!arena || !work || !local || !addresses || planned != FF_OK) {
         ff_free(arena);
         ff_free(work);
+        ff_free(local);
         ff_free((void *)addresses);
         p->cap = old_cap;
         return planned != FF_OK ? planned : ff_fail(err, FF_ENOMEM, "no memory for a batch of %zu rows (%zu bytes)", rows, bytes);
     }
     ff_free(p->arena);
     ff_free(p->scratch);
+    ff_free(p->local);
     ff_free((void *)p->row_addresses);
     p->arena = arena;
     p->arena_bytes = bytes;
     p->base[0] = 0;
     p->base[1] = fixed;
     p->base[2] = fixed + linear;
+    p->local = local;
+    p->local_bytes = local_bytes;
+    p->local_rows = local_rows;
     p->scratch = work;
     p->scratch_bytes = scratch;
     p->threads = threads;
@@ -167,6 +184,7 @@ size_t ff_program_slot_offset(const ff_program *p, size_t slot)
 {
     const ff_slot *const s = &p->desc.slots[slot];
     size_t offset = s->offset;
+    if (s->power == FF_TILE) return SIZE_MAX;
     for (uint32_t i = 0; i < s->power; i++) offset *= p->cap;
     return p->base[s->power] + offset;
 }

@@ -23,6 +23,9 @@ static ff_status check_operand(const ff_program_desc *desc, const ff_op_info *in
         if (optional) return FF_OK;
         return ff_fail(err, FF_EARG, "instruction %zu (%s): operand %zu is missing", at, info->name, k);
     }
+    const size_t places[FF_OPERAND_KINDS] = {0, desc->n_slots, desc->n_vars, desc->n_sources, desc->n_sinks};
+    if (o.kind >= FF_OPERAND_KINDS || o.index >= places[o.kind])
+        return ff_fail(err, FF_EARG, "instruction %zu (%s): operand %zu is in no place that exists", at, info->name, k);
     const int source = o.kind == FF_SOURCE;
     if (source && !(k == 0 && (type == 's' || (info->flags & FF_BORROW))))
         return ff_fail(err, FF_EARG, "instruction %zu (%s): operand %zu cannot be a source", at, info->name, k);
@@ -35,19 +38,18 @@ static ff_status check_operand(const ff_program_desc *desc, const ff_op_info *in
     uint64_t have_fix = 0, have_linear = 0, have_square = 0;
     switch (o.kind) {
     case FF_SLOT:
-        if (o.index >= desc->n_slots) break;
         if (desc->slots[o.index].power == 0) have_fix = desc->slots[o.index].bytes;
-        if (desc->slots[o.index].power == 1) have_linear = desc->slots[o.index].bytes;
+        if (desc->slots[o.index].power == 1 || desc->slots[o.index].power == FF_TILE) have_linear = desc->slots[o.index].bytes;
         if (desc->slots[o.index].power == 2) have_square = desc->slots[o.index].bytes;
         break;
     case FF_VAR:
-        if (o.index < desc->n_vars) have_fix = desc->vars[o.index].bytes;
+        have_fix = desc->vars[o.index].bytes;
         break;
     case FF_SOURCE:
-        if (o.index < desc->n_sources) have_linear = desc->sources[o.index].row_bytes;
+        have_linear = desc->sources[o.index].row_bytes;
         break;
     case FF_SINK:
-        if (o.index < desc->n_sinks) have_linear = desc->sinks[o.index].row_bytes;
+        have_linear = desc->sinks[o.index].row_bytes;
         break;
     default: break;
     }
@@ -60,10 +62,26 @@ static ff_status check_operand(const ff_program_desc *desc, const ff_op_info *in
     return FF_OK;
 }
 
+/* Do a gradient's blocks have room in operand p, with `floats` per row and `block` rows each?
+ * ff_program_reserve makes whole blocks of the rows of a slot. */
+static const char *check_parts(const ff_program_desc *desc, const ff_instr *in, ff_operand p, uint64_t k,
+                               uint64_t floats, uint64_t block, size_t nr)
+{
+    const uint64_t units = in->d[1];
+    if (p.kind != FF_SLOT || p.index >= desc->n_slots || desc->slots[p.index].power != 1 || in->row_fix)
+        return "blocks must lie in a slot with rows of the batch";
+    if (block == 0 || FF_PART_ROWS % block) return "a block's rows must divide FF_PART_ROWS";
+    if (!fits(k) || !fits(units) || !fits(floats)) return "a block is too large";
+    const uint64_t panels = (units + nr - 1) / nr * nr;
+    if (panels && k > floats * block / panels) return "a block has no room for a gradient";
+    return NULL;
+}
+
 static ff_status check_dims(const ff_program_desc *desc, const ff_kernels *kernels, const ff_op_info *info,
                             const ff_instr *in, size_t at, ff_error *err)
 {
     const uint64_t *const d = in->d;
+    const size_t weight = ff_gradient_weight(in->op);
     for (int i = 0; i < FF_MAX_DIMS; i++)
         if (!fits(d[i])) return ff_fail(err, FF_ESHAPE, "instruction %zu (%s): dimension %d is too large", at, info->name, i);
     const char *bad = NULL;
@@ -73,10 +91,17 @@ static ff_status check_dims(const ff_program_desc *desc, const ff_kernels *kerne
         break;
     case FF_OP_DENSE_DW:
     case FF_OP_DENSE_DB:
+    case FF_OP_DENSE_DW_SUM:
+    case FF_OP_DENSE_DB_SUM:
         if (d[2] > 2) bad = "mode must be 0, 1 or 2";
-        else if (d[2] < 2 && (in->count < 3 - (in->op == FF_OP_DENSE_DB) ||
-                              in->p[2 - (in->op == FF_OP_DENSE_DB)].kind == FF_NONE)) bad = "gradient operand is missing";
+        else if (d[2] < 2 && (in->count < weight || in->p[weight - 1].kind == FF_NONE)) bad = "gradient operand is missing";
         else if (d[2] == 2 && d[3] >= desc->n_opts) bad = "no such optimizer variant";
+        else if (in->op == FF_OP_DENSE_DW_SUM || in->op == FF_OP_DENSE_DB_SUM)
+            bad = check_parts(desc, in, in->p[0], in->op == FF_OP_DENSE_DW_SUM ? d[0] : 1, d[4], d[5], kernels->nr);
+        break;
+    case FF_OP_DENSE_DW_PART:
+        bad = in->p[0].kind == FF_NONE && d[0] != 1 ? "without x there is one weight row"
+                                                     : check_parts(desc, in, in->p[2], d[0], d[2], d[3], kernels->nr);
         break;
     case FF_OP_COPY_COLS:
         if (d[2] + d[4] > d[0] || d[3] + d[4] > d[1]) bad = "columns are out of range";
@@ -91,9 +116,9 @@ static ff_status check_dims(const ff_program_desc *desc, const ff_kernels *kerne
         if (info->kind == 'b' && (d[1] > 3 || d[2] > 3)) bad = "broadcast mode must be 0 to 3";
         if (info->kind == 'p' && d[1] >= desc->n_opts) bad = "no such optimizer variant";
     }
-    if (!bad && (info->kind == 'p' || (d[2] == 2 && (in->op == FF_OP_DENSE_DW || in->op == FF_OP_DENSE_DB)))) {
+    if (!bad && (info->kind == 'p' || (d[2] == 2 && weight))) {
         const ff_opt_variant *const v = &desc->opts[info->kind == 'p' ? d[1] : d[3]];
-        const size_t w = info->kind == 'p' ? 1 : in->op == FF_OP_DENSE_DW ? 3 : 2;
+        const size_t w = info->kind == 'p' ? 1 : weight;
         const ff_op_info *const opt = ff_op_get(v->op);
         if (!opt || opt->kind != 'p') bad = "variant is no optimizer";
         else if (info->kind == 'p' && v->op != in->op) bad = "variant is of another optimizer";
@@ -102,6 +127,17 @@ static ff_status check_dims(const ff_program_desc *desc, const ff_kernels *kerne
                 if (w + s >= in->count || in->p[w + s].kind != FF_VAR) bad = "weight or slot is no variable";
     }
     return bad ? ff_fail(err, FF_EARG, "instruction %zu (%s): %s", at, info->name, bad) : FF_OK;
+}
+
+/* Does no instruction outside of the group use the slot? */
+static int used_in_one(const ff_program_desc *desc, size_t slot, const ff_group *group)
+{
+    for (size_t i = 0; i < desc->n_instrs; i++)
+        for (size_t k = 0; k < desc->instrs[i].count; k++) {
+            const ff_operand o = desc->instrs[i].p[k];
+            if (o.kind == FF_SLOT && o.index == slot && (i < group->begin || i >= group->end)) return 0;
+        }
+    return 1;
 }
 
 /* May the instructions of a group be cut as the group says? */
@@ -120,11 +156,16 @@ static ff_status check_group(const ff_program_desc *desc, size_t g, size_t nr, f
         if (!info) return ff_fail(err, FF_EARG, "instruction %zu: no op %u", i, in->op);
         const int shape = info->shape, rows = group->row_block != 0;
         const uint64_t units = in->op == FF_OP_DENSE_DX ? in->d[0] : in->d[1];
-        const uint64_t rows_wide = in->op == FF_OP_DENSE_DB ? 1 : in->d[0];
+        const uint64_t rows_wide = in->op == FF_OP_DENSE_DB || in->op == FF_OP_DENSE_DB_SUM ? 1 : in->d[0];
         if ((rows && shape != FF_SHAPE_ROWS && shape != FF_SHAPE_GRID) || (rows && in->row_fix) ||
+            (rows && in->op == FF_OP_DENSE_DW_PART && group->row_block * in->row_mul % in->d[3]) ||
             (by_unit && shape != FF_SHAPE_GRID && shape != FF_SHAPE_WEIGHT) || (by_unit && group->units != units) ||
             (by_k && (shape != FF_SHAPE_WEIGHT || group->ks != rows_wide)))
             return ff_fail(err, FF_EARG, "group %zu: instruction %zu (%s) cannot be cut this way", g, i, info->name);
+        for (size_t k = 0; k < in->count; k++)
+            if (in->p[k].kind == FF_SLOT && desc->slots[in->p[k].index].power == FF_TILE &&
+                (!rows || by_unit || by_k || !used_in_one(desc, in->p[k].index, group)))
+                return ff_fail(err, FF_EARG, "group %zu: slot %u belongs to the row tiles of one group", g, in->p[k].index);
     }
     return FF_OK;
 }
@@ -138,7 +179,7 @@ ff_status ff_validate(const ff_engine *engine, const ff_program_desc *desc, ff_e
             return ff_fail(err, FF_EARG, "source %zu: unknown dtype or row too long", i);
     for (size_t i = 0; i < desc->n_slots; i++) {
         const ff_slot *const s = &desc->slots[i];
-        if (s->power > 2 || !fits(s->offset) || !fits(s->bytes) || s->offset + s->bytes > desc->arena[s->power])
+        if (s->power >= FF_POWERS || !fits(s->offset) || !fits(s->bytes) || s->offset + s->bytes > desc->arena[s->power])
             return ff_fail(err, FF_EARG, "slot %zu lies outside the arena", i);
         if (s->power == 0 ? s->offset % FF_ALIGN : s->offset % 4)
             return ff_fail(err, FF_EARG, "slot %zu is not aligned", i);
@@ -157,8 +198,6 @@ ff_status ff_validate(const ff_engine *engine, const ff_program_desc *desc, ff_e
         for (size_t k = 0; s == FF_OK && k < ff_operand_count(info) && k < 8; k++) {
             if (k >= in->count && in->p[k].kind != FF_NONE)
                 return ff_fail(err, FF_EARG, "instruction %zu (%s): operand %zu beyond the count", i, info->name, k);
-            if (in->p[k].kind == FF_SOURCE && in->p[k].index >= desc->n_sources)
-                return ff_fail(err, FF_EARG, "instruction %zu (%s): no such source", i, info->name);
             s = check_operand(desc, info, in, i, k, nr, err);
         }
         if (s != FF_OK) return s;

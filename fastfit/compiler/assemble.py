@@ -102,7 +102,7 @@ def _slots(builder):
     """Offsets by power of the batch; a slot that no instruction touches gets no room."""
     slots = np.zeros(len(builder.slots), _core.SLOT)
     arena = []
-    for power in range(3):
+    for power in range(_core.POWERS):
         used = [i for i, s in enumerate(builder.slots) if s.power == power and s.first >= 0]
         # per-row offsets need 4 bytes only: the core reserves rows in multiples of 16
         align = 64 if power == 0 else 4

@@ -10,6 +10,8 @@ import numpy as np
 from fastfit import _core
 
 OPS = _core.op_table()
+# Rows of a weight gradient's block; row tiles are whole blocks. Their values should stay in L1.
+PART_ROWS = 128
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ def compile_program(feeds, outputs=(), updates=(), optimizer=None, gradients=(),
             if v._storage.packed:
                 for slot in slots_of(optimizer, v):
                     storage.pack(slot)
-    low = lower.Lowering(storage.engine(), feeds, roots, outputs)
+    low = lower.Lowering(storage.engine(), feeds, roots, outputs, batch)
     plan = _plan_updates(low, optimizer, gradients)
     low.run()
     for emit in plan:

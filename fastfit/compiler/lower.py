@@ -43,10 +43,13 @@ class Lowering:
         Everything that must be computed.
     sinks : list of KerasTensor
         Those of the roots whose rows are handed to the caller.
+    batch : int
+        The size that the program is planned for.
     """
 
-    def __init__(self, engine, feeds, roots, sinks=()):
+    def __init__(self, engine, feeds, roots, sinks=(), batch=32):
         self.b = Builder(engine)
+        self.batch = batch
         self.order = topological(roots)
         self.users = fuse.users(self.order, roots)
         self.places = {}

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastfit.compiler import fuse
-from fastfit.compiler.builder import OPS
+from fastfit.compiler.builder import OPS, PART_ROWS
 from fastfit.compiler.lower import is_f32, leading, rule
 from fastfit.graph.tensor import KerasTensor
 
@@ -70,6 +70,9 @@ def emit_dw(low, node, gradient, mode, update=(), variant=0, phase=0):
     x, dy = node.inputs[:2]
     k, n = node.outputs[0].shape
     mul, fix = leading(dy.shape[:-1])
+    if in_parts(low, k, n, mul, fix) and mode != 1:
+        emit_parts(low, "dense_dw_sum", low.rows_of(x), low.place(dy), (k, n), mul, gradient, mode, update, variant, phase)
+        return
     low.b.emit(
         "dense_dw",
         [low.rows_of(x), low.place(dy), gradient, *update],
@@ -77,6 +80,39 @@ def emit_dw(low, node, gradient, mode, update=(), variant=0, phase=0):
         rows=(mul, fix),
         cut="weight",
         cost=2.0 * mul * k * n,
+        cost_fix=25.0 * k * n * (mode == 2),
+        phase=phase,
+    )
+
+
+# From so many rows on, gradients of so few bytes are summed block by block: all threads take part, and the rows are
+# in cache.
+PART_MIN_ROWS = 1024
+PART_MAX_BYTES = 1 << 15
+
+
+def in_parts(low, k, n, mul, fix):
+    """Whether a weight gradient is made in blocks of rows."""
+    panels = -(-n // low.b.engine.panel) * low.b.engine.panel
+    return fix == 0 and mul * low.batch >= PART_MIN_ROWS and 4 * k * panels <= PART_MAX_BYTES
+
+
+def emit_parts(low, total, x, dy, shape, mul, gradient, mode, update, variant, phase):
+    """Blocks of a gradient with the rows, and the sum of them."""
+    k, n = shape
+    panel = low.b.engine.panel
+    floats = -(-(k * -(-n // panel) * panel) // PART_ROWS)
+    parts = low.b.slot((None, mul, floats))
+    low.b.emit(
+        "dense_dw_part", [x, dy, parts], (k, n, floats, PART_ROWS), rows=(mul, 0), cost=2.0 * mul * k * n, cost_fix=0.0
+    )
+    low.b.emit(
+        total,
+        [parts, gradient, *update],
+        (k, n, mode, variant, floats, PART_ROWS),
+        rows=(mul, 0),
+        cut="weight",
+        cost=1.0 * mul * floats,
         cost_fix=25.0 * k * n * (mode == 2),
         phase=phase,
     )
@@ -97,6 +133,9 @@ def emit_db(low, node, gradient, mode, update=(), variant=0, phase=0):
     dy = node.inputs[0]
     n = dy.shape[-1]
     mul, fix = leading(dy.shape[:-1])
+    if in_parts(low, 1, n, mul, fix) and mode != 1:
+        emit_parts(low, "dense_db_sum", None, low.place(dy), (1, n), mul, gradient, mode, update, variant, phase)
+        return
     low.b.emit(
         "dense_db",
         [low.place(dy), gradient, *update],

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fastfit import _core
+from fastfit.compiler.builder import PART_ROWS
+
 # FLOPs from which a dense layer is worth a stage of its own (about 10 us of one core).
 BIG = 1.0e6
 # Cut by rows, a layer's weights are read by every thread and then written by one, at a few
@@ -171,7 +174,8 @@ def _round_up(n, to):
 
 def _row_group(rows):
     cost = sum(i.cost for i in rows)
-    block = _round_up(max(32, min(256, int(TILE / max(cost, 1.0)))), 32)
+    align = PART_ROWS if any(i.op == "dense_dw_part" for i in rows) else 32
+    block = _round_up(max(32, min(256, int(TILE / max(cost, 1.0)))), align)
     return Group(rows, row_block=block)
 
 
@@ -186,8 +190,8 @@ def _unit_group(ins, batch, engine):
 def _weight_group(ins, batch, engine):
     if ins.cut != "weight":
         return Group([ins])
-    rows, units = (1, ins.d[1]) if ins.op == "dense_db" else (ins.d[0], ins.d[1])
-    cost = 2.0 * batch * ins.row_mul * rows * units + 25.0 * rows * units
+    rows, units = ins.d[:2]
+    cost = ins.cost * batch + 25.0 * rows * units
     panel = engine.panel
     wide = units > 4 * panel
     unit_block = _round_up(-(-units // 4), panel) if wide else panel
@@ -196,17 +200,32 @@ def _weight_group(ins, batch, engine):
     # as many weight rows as make a tile worth claiming; whole cache lines of x
     k_tiles = max(1, min(8, int(cost / -(-units // unit_block) / TILE)))
     k_block = _round_up(-(-rows // k_tiles), 64 if wide else 16)
-    if ins.op == "dense_db":
+    if rows == 1:
         return Group([ins], unit_block=unit_block, units=units)
     return Group([ins], unit_block=unit_block, units=units, k_block=k_block, ks=rows)
 
 
 def _set_lifetimes(builder, plan):
     for s, stage in enumerate(plan.stages):
-        for group in stage:
-            for ins in group.instructions:
-                for place in ins.reads + ins.writes:
-                    if place.kind == "slot":
-                        slot = builder.slots[place.index]
-                        slot.first = s if slot.first < 0 else min(slot.first, s)
-                        slot.last = max(slot.last, s)
+        for slot, _ in _uses(builder, stage):
+            slot.first = s if slot.first < 0 else min(slot.first, s)
+            slot.last = max(slot.last, s)
+    for s, stage in enumerate(plan.stages):
+        if len(stage) > 1 or not stage[0].row_block:
+            continue
+        # what no other stage sees stays with the tile, in cache, for some of its instructions
+        mine = [(slot, i) for slot, i in _uses(builder, stage) if slot.first == slot.last == s and slot.power == 1]
+        for slot, _ in mine:
+            slot.power, slot.first, slot.last = _core.TILE, -1, -1
+        for slot, i in mine:
+            slot.first = i if slot.first < 0 else slot.first
+            slot.last = i
+
+
+def _uses(builder, stage):
+    """(slot, number of the instruction) for every place in a stage that is a slot."""
+    instructions = [ins for group in stage for ins in group.instructions]
+    for i, ins in enumerate(instructions):
+        for place in ins.reads + ins.writes:
+            if place.kind == "slot":
+                yield builder.slots[place.index], i

@@ -106,6 +106,14 @@ V_INLINE vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
 #define vi_shl(v, n) _mm512_slli_epi32((v), (n))
 #define vi_shr(v, n) _mm512_srli_epi32((v), (n))
 #define vi_sar(v, n) _mm512_srai_epi32((v), (n))
+V_INLINE vi vi_min(vi a, vi b) { return _mm512_min_epi32(a, b); }
+V_INLINE vi vi_max(vi a, vi b) { return _mm512_max_epi32(a, b); }
+/* table[i mod 32] for each lane: what makes short polynomials by parts pay */
+#define FF_TABLE32 1
+V_INLINE vf v_table32(const float *table, vi i)
+{
+    return _mm512_permutex2var_ps(_mm512_loadu_ps(table), i, _mm512_loadu_ps(table + 16));
+}
 V_INLINE vi v_asi(vf a) { return _mm512_castps_si512(a); }
 V_INLINE vf v_asf(vi a) { return _mm512_castsi512_ps(a); }
 
