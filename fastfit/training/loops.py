@@ -151,7 +151,8 @@ class ArrayFeed:
         """Go on, or begin a new pass."""
         if restart or self.position >= self.n:
             self.position = 0
-            if self.shuffle:
+            # the order of rows inside the only batch changes nothing but rounding
+            if self.shuffle and self.batch < self.n:
                 self.order = permutation(self.n, self.batch, self.shuffle)
 
     def more(self):
