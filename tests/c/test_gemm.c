@@ -70,7 +70,7 @@ static size_t cut(size_t from, size_t to, size_t step)
 /* Runs op in tiles of random size, in random order of the two directions. */
 static void run_tiles(const problem *p, int op, ff_args a)
 {
-    const int weight = op == FF_OP_DENSE_DW || op == FF_OP_DENSE_DB;
+    const int weight = op == FF_OP_DENSE_DW || op == FF_OP_DENSE_DB || op == FF_OP_DENSE_DW_SUM;
     const size_t rows = op == FF_OP_DENSE_DB ? 1 : weight ? p->n_k : p->m;
     const size_t units = op == FF_OP_DENSE_DX ? p->n_k : p->n, unit_step = op == FF_OP_DENSE_DX ? 16 : p->k->nr;
     for (size_t u = 0, u1; u < units; u = u1) {
@@ -298,6 +298,58 @@ static void check_gradient(const problem *p, int op)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) check_free(all[i], name);
 }
 
+/* The same by blocks of rows: tiles are whole blocks. */
+static void check_parts(const problem *p, int db)
+{
+    enum { BLOCK = 32 };
+    const size_t m = p->m, n = p->n, n_k = db ? 1 : p->n_k, nr = p->k->nr, packed = ff_packed_size(n_k, n, nr);
+    const size_t count = db ? n : packed, floats_per_row = (packed + BLOCK - 1) / BLOCK, blocks = (m + BLOCK - 1) / BLOCK;
+    const char *const name = db ? "dense_db_sum" : "dense_dw_sum";
+    check_buffer parts = check_alloc(blocks * BLOCK * floats_per_row * sizeof(float), 0);
+    check_buffer g = check_alloc(count * sizeof(float), 0), z = check_alloc(count * sizeof(float), 0);
+    for (int turn = 0; turn < 2; turn++) {
+        ff_args a = args_of(p);
+        a.d[0] = n_k;
+        a.d[2] = floats_per_row;
+        a.d[3] = BLOCK;
+        a.p[0] = db || turn ? NULL : p->x.p;
+        a.rows = db || !turn ? NULL : p->rows;
+        a.p[1] = p->dy.p;
+        a.p[2] = parts.p;
+        for (size_t r = 0, r1; r < m; r = r1) {
+            r1 = turn ? cut(r, m, BLOCK) : m;
+            a.r0 = r;
+            a.r1 = r1;
+            p->k->fn[FF_OP_DENSE_DW_PART](&a);
+        }
+        ff_args s = args_of(p);
+        memset(s.p, 0, sizeof s.p);
+        s.d[0] = s.k1 = n_k;
+        s.d[2] = 0;
+        s.d[4] = floats_per_row;
+        s.d[5] = BLOCK;
+        s.p[0] = parts.p;
+        s.p[1] = turn ? z.p : g.p;
+        if (turn && !db) run_tiles(p, FF_OP_DENSE_DW_SUM, s);
+        else p->k->fn[db ? FF_OP_DENSE_DB_SUM : FF_OP_DENSE_DW_SUM](&s);
+    }
+    same_bits(p, name, z.p, g.p, count);
+    for (size_t i = 0, good = 1; i < count && good; i++) {
+        const size_t k = db ? 0 : i / nr % n_k, u = db ? i : i / nr / n_k * nr + i % nr;
+        double sum = 0, magnitude = 0;
+        for (size_t r = 0; r < m && u < n; r++) {
+            const double term = (db ? 1 : (double)floats(&p->x)[r * n_k + k]) * (double)floats(&p->dy)[r * n + u];
+            sum += term;
+            magnitude += fabs(term);
+        }
+        good = near((double)floats(&g)[i], sum, magnitude, m);
+        CHECK(good, "%s %s (%zu,%zu,%zu): [%zu,%zu] is %g, not %g", p->k->isa, name, m, n_k, n, k, u,
+              (double)floats(&g)[i], sum);
+    }
+    check_buffer *const all[] = {&parts, &g, &z};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) check_free(all[i], name);
+}
+
 static void check_size(const ff_kernels *k, size_t m, size_t n_k, size_t n)
 {
     problem p = problem_new(k, m, n_k, n);
@@ -306,6 +358,8 @@ static void check_size(const ff_kernels *k, size_t m, size_t n_k, size_t n)
     check_dx(&p);
     check_gradient(&p, FF_OP_DENSE_DW);
     check_gradient(&p, FF_OP_DENSE_DB);
+    check_parts(&p, 0);
+    check_parts(&p, 1);
     problem_free(&p);
 }
 
