@@ -124,11 +124,11 @@ class Worker:
 
 @dataclasses.dataclass
 class Line:
-    """One measured ratio (or absolute value) and its goal."""
+    """One measured ratio (or absolute value) and its goal, if it has one."""
 
     name: str
     values: list
-    goal: float
+    goal: float | None
     sense: str = "<="  # how the value must stand to the goal
     detail: str = ""
     unit: str = ""
@@ -139,6 +139,8 @@ class Line:
 
     @property
     def reached(self):
+        if self.goal is None:
+            return True
         return self.median <= self.goal if self.sense == "<=" else self.median >= self.goal
 
     def cells(self):
@@ -147,8 +149,8 @@ class Line:
             f"{self.median:.3g}{self.unit}",
             f"{min(self.values):.3g} to {max(self.values):.3g}",
             str(len(self.values)),
-            f"{self.sense} {self.goal:.4g}{self.unit}",
-            "yes" if self.reached else "no",
+            "none" if self.goal is None else f"{self.sense} {self.goal:.4g}{self.unit}",
+            "-" if self.goal is None else "yes" if self.reached else "no",
             self.detail,
         ]
 

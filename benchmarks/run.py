@@ -12,6 +12,8 @@ NAMES = [
     "r64_peers",
     "busy_core",
     "gemm",
+    "optimizers",
+    "named",
     "wide",
     "one_row",
     "tiny_tanh",

@@ -131,3 +131,4 @@ cdef extern from "fastfit.h" nogil:
     uint64_t ff_program_helped(const ff_program *program)
     double ff_measure_fma(const ff_engine *engine, double seconds)
     double ff_measure_read(size_t size, const ff_engine *engine, double seconds)
+    double ff_measure_update(size_t size, const ff_engine *engine, double seconds)

@@ -142,6 +142,13 @@ cdef class Engine:
             rate = ff_measure_read(size, self.ptr, seconds)
         return rate
 
+    def measure_update(self, size_t size, double seconds=0.2):
+        """Bytes/s of one thread changing a buffer of `size` bytes again and again: read and written."""
+        cdef double rate
+        with nogil:
+            rate = ff_measure_update(size, self.ptr, seconds)
+        return rate
+
 
 @cython.final
 cdef class Storage:

@@ -196,4 +196,5 @@ uint64_t ff_program_helped(const ff_program *program);
 /* ---- measuring the machine, one thread ---- */
 double ff_measure_fma(const ff_engine *engine, double seconds);             /* FLOP/s */
 double ff_measure_read(size_t bytes, const ff_engine *engine, double seconds); /* bytes/s over a buffer */
+double ff_measure_update(size_t bytes, const ff_engine *engine, double seconds); /* the same, read and written */
 #endif

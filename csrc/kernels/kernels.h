@@ -80,10 +80,11 @@ struct ff_kernels {
     /* float64-free packing: w (k,n) row-major <-> panels; padding units are zero. */
     void (*pack)(const float *w, size_t k, size_t n, float *packed);
     void (*unpack)(const float *packed, size_t k, size_t n, float *w);
-    /* measuring the machine (peak.inc): n rounds of independent FMAs; a sum over n floats */
+    /* measuring the machine (peak.inc): n rounds of independent FMAs; a sum over n floats; each of n floats changed */
     float (*fma_loop)(size_t n);
     size_t fma_loop_flops; /* per round */
     float (*read_loop)(const float *x, size_t n);
+    void (*update_loop)(float *x, size_t n);
 };
 
 /* Floats in the panels of a (k,n) weight: k * round_up(n, nr). Panel j holds units
