@@ -1,11 +1,12 @@
 """Data that come batch by batch: generators, PyDatasets and other iterables."""
 
+import collections
+import itertools
 import warnings
-
-import numpy as np
 
 from fastfit.training.arrays import ArrayData
 from fastfit.training.class_weight import apply_class_weight
+from fastfit.training.read_ahead import ReadAhead, in_order
 from fastfit.utils.py_dataset import PyDataset
 from fastfit.utils.seeds import shuffle_rng
 
@@ -65,7 +66,8 @@ class IterableData:
         self.num_batches = self._count()
         self.exhausted = False
         self._iterator = None
-        self._ahead = []  # at most one batch, read to see the shapes
+        self._ahead = collections.deque()  # read before they were asked for
+        self._reader = None
 
     def _count(self):
         if hasattr(self.source, "num_batches"):
@@ -92,7 +94,9 @@ class IterableData:
     def restart(self):
         """Let the next epoch begin with the first batch, if the source can be read again."""
         if not self.is_one_way:
-            self._iterator, self._ahead = None, []
+            self._wait()
+            self._iterator = None
+            self._ahead.clear()
 
     def epoch(self, steps=None):
         """Yield the batches of one epoch.
@@ -104,17 +108,17 @@ class IterableData:
         """
         self.exhausted = False
         whole_pass = steps is None
+        self._wait()
         if hasattr(self.source, "on_epoch_begin") and self.is_dataset:
             self.source.on_epoch_begin()
         done = 0
-        while whole_pass or done < steps:
-            batch = self._ahead.pop() if self._ahead else self._next()
-            if batch is None and not whole_pass and not self.is_one_way and done < steps:
-                batch = self._next()  # begins again: only a one-way source runs out
-            if batch is None:
-                break
-            done += 1
-            yield batch
+        reader = self._reader = ReadAhead(self._batches(steps))
+        try:
+            for batch in reader:
+                done += 1
+                yield batch
+        finally:
+            self._ahead.extend(reader.close())
         if not whole_pass and done < steps:
             self.exhausted = True
             warnings.warn(
@@ -124,6 +128,25 @@ class IterableData:
             )
         if self.is_dataset and hasattr(self.source, "on_epoch_end"):
             self.source.on_epoch_end()
+
+    def _batches(self, steps):
+        """The batches of `epoch`, one after another."""
+        done = 0
+        while steps is None or done < steps:
+            batch = self._ahead.popleft() if self._ahead else self._next()
+            if batch is None and steps is not None and not self.is_one_way:
+                batch = self._next()  # begins again: only a one-way source runs out
+            if batch is None:
+                return
+            done += 1
+            yield batch
+
+    def _wait(self):
+        """Wait for a thread that was left at work on a batch: a generator runs once at a time."""
+        if self._reader is not None:
+            self._reader.join()
+            self._ahead.extend(self._reader.close())
+            self._reader = None
 
     def _next(self):
         """Return the next batch; None at the end of a pass, after which the next call begins another."""
@@ -137,15 +160,16 @@ class IterableData:
         return self._unpack(batch)
 
     def _by_index(self):
-        n = self.num_batches
+        n, source = self.num_batches, self.source
         if n is None:
-            k = 0
-            while True:
-                yield self.source[k]
-                k += 1
-        order = shuffle_rng().permutation(n) if self.shuffle else np.arange(n)
-        for k in order:
-            yield self.source[int(k)]
+            order = itertools.count()
+        else:
+            order = map(int, shuffle_rng().permutation(n) if self.shuffle else range(n))
+        workers, processes = getattr(source, "workers", 1), getattr(source, "use_multiprocessing", False)
+        if workers > 1 or (processes and workers > 0):
+            yield from in_order(source, order, workers, processes, getattr(source, "max_queue_size", 10))
+        else:
+            yield from map(source.__getitem__, order)
 
     def _unpack(self, batch):
         if is_array_like(batch) or isinstance(batch, dict):

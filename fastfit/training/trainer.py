@@ -13,12 +13,13 @@ from fastfit.layers.call_context import context
 from fastfit.training import compile_arguments, loops
 from fastfit.training.batch_api import BatchApi
 from fastfit.training.exclusive import Busy, Exclusive, tracing
+from fastfit.training.keras2 import Keras2Methods
 from fastfit.training.objective import Objective
 from fastfit.training.step import Column, feed_dtype, trace_step
 from fastfit.utils import nest
 
 
-class Trainer(Objective, BatchApi):
+class Trainer(Objective, BatchApi, Keras2Methods):
     """Base of models that can be trained."""
 
     # Layers and variables are not looked for in what training keeps.
