@@ -36,6 +36,7 @@ class Trainer(Objective, BatchApi):
             "_output_trackers",
             "_data_struct",
             "_settled_struct",
+            "_traced_losses",
         }
     )
 
@@ -58,6 +59,7 @@ class Trainer(Objective, BatchApi):
             _output_metrics=None,
             _loss_tracker=None,
             _output_trackers=[],
+            _traced_losses=[],
             steps_per_execution=1,
         )
 
