@@ -67,11 +67,12 @@ class Trace:
 
 # Packages whose functions are not what the user wrote.
 _NOT_THE_USER = ("fastfit", "numpy", "functools", "contextlib")
+_NOTE = "This was raised while"
 
 
 def _explain(error, traceback):
     """Note on an error which function of the user's was being traced, and what that means for it."""
-    if getattr(error, "__notes__", None):  # an inner trace has done it
+    if any(note.startswith(_NOTE) for note in getattr(error, "__notes__", ())):  # an inner trace has done it
         return
     frame = traceback.tb_next  # the first is where the trace was begun
     while frame is not None and frame.tb_frame.f_globals.get("__name__", "").split(".")[0] in _NOT_THE_USER:
@@ -80,7 +81,7 @@ def _explain(error, traceback):
         return
     code = frame.tb_frame.f_code
     error.add_note(
-        f"This was raised while `{code.co_name}` (line {frame.tb_lineno} of {code.co_filename}) was traced: it is "
+        f"{_NOTE} `{code.co_name}` (line {frame.tb_lineno} of {code.co_filename}) was traced: it is "
         "called once, with symbolic tensors that have a shape and a dtype but no values, and sizes known only at run "
         "time are None in .shape. Write it with functions of fastfit.ops, or with NumPy functions and operators on "
         "whole arrays; fastfit.ops.shape(x)[0] is the size of a batch."
