@@ -248,19 +248,59 @@ def _host_update(low, optimizer, gradients):
 
 
 def _assign(low, updates):
-    """State that the step sets: copies into the variable, or the last add written there at once."""
-    for variable, tensor in updates:
+    """State that the step sets: the new values are all there before the first is copied into its variable."""
+    places = [_new_value(low, variable, tensor) for variable, tensor in updates]
+    for (variable, tensor), place in zip(updates, places, strict=True):
         target = low.b.storage(variable._storage)
-        if variable.dtype == "float64" and variable.shape == ():
-            low.b.emit("copy64", [low.place(tensor, "float64"), target], rows=(0, 1), cut="whole", phase=2)
-            continue
-        place = low.place(tensor)
+        if place != target:
+            _write(low, variable, tensor, place, target)
 
-        def write(program, batch, place=place, variable=variable, dtype=tensor.dtype):
-            variable._storage.write(lower.view(program, place, (variable.shape, dtype), batch))
 
-        if place.kind == "slot":
-            low.b.host(write, [place], [target], phase=2, label=f"assign {variable.path}")
+def _new_value(low, variable, tensor):
+    """Where a new value lies; a variable that this step sets as well is copied first."""
+    place = low.place(tensor, tensor.dtype)
+    if place.kind != "var" or place == low.b.storage(variable._storage):
+        return place
+    copy = low.b.slot(tensor.shape, tensor.dtype)
+    if tensor.dtype == "float32":
+        _copy(low, place, copy, tensor.shape)
+    elif _is_scalar64(tensor):
+        low.b.emit("copy64", [place, copy], rows=(0, 1), cut="whole")
+    else:
+        spec = (tensor.shape, tensor.dtype)
+
+        def keep(program, batch):
+            lower.view(program, copy, spec, batch)[...] = lower.view(program, place, spec, batch)
+
+        low.b.host(keep, [place], [copy], label="copy")
+    return copy
+
+
+def _write(low, variable, tensor, place, target):
+    if _is_scalar64(variable):
+        low.b.emit("copy64", [place, target], rows=(0, 1), cut="whole", phase=2)
+    elif variable.dtype == "float32" and target.packed:
+        low.b.emit("pack", [place, target], variable.shape, rows=(0, 1), cut="whole", phase=2)
+    elif variable.dtype == "float32":
+        _copy(low, place, target, variable.shape, phase=2)
+    else:
+        spec = (variable.shape, tensor.dtype)
+
+        def write(program, batch):
+            variable._storage.write(lower.view(program, place, spec, batch))
+
+        low.b.host(write, [place], [target], phase=2, label=f"assign {variable.path}")
+
+
+def _is_scalar64(x):
+    return x.dtype == "float64" and x.shape == ()
+
+
+def _copy(low, source, target, shape, phase=0):
+    # -0.0 and not 0.0: x + -0.0 is x, bit for bit
+    zero = low.b.constant(np.float32(-0.0))
+    n = int(np.prod(shape))
+    low.b.emit("add", [source, zero, target], (n, 0, 3), rows=(0, 1), cut="whole", cost_fix=n, phase=phase)
 
 
 def predictor(compiled, rows=64):

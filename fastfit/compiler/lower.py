@@ -207,6 +207,11 @@ class Lowering:
         self.places[id(node.outputs[0])] = self.b.storage(variable._storage)
 
     def op(self, node):
+        if node.operation.name == "getitem":
+            _check_batch_slice(node)
+        if node.operation.name == "constant" and id(node.outputs[0]) not in self.sink_of:
+            self.places[id(node.outputs[0])] = self.b.constant(node.attrs["value"])
+            return
         function = RULES.get(node.operation.name)
         if function is None or function(self, node) is False:
             self.host(node)
@@ -230,6 +235,18 @@ class Lowering:
                         f"A model output must be float32. Received: {tensor!r}. Cast it with fastfit.ops.cast."
                     )
                 self.copy_to_sink(tensor, where)
+
+
+def _check_batch_slice(node):
+    """A slice of the batch axis has a size that is neither fixed nor the batch's, and a program knows no other."""
+    x, key = node.inputs[0], node.attrs["key"]
+    first = next(iter(key if isinstance(key, tuple) else (key,)), None)
+    if x.shape and x.shape[0] is None and isinstance(first, slice):
+        if (first.start, first.stop) != (None, None) or first.step not in (None, 1, -1):
+            raise TypeError(
+                f"A slice of the batch axis, x[{first.start}:{first.stop}:{first.step}] of {x!r}, cannot be compiled: "
+                "batches differ in size. Use all rows, with weights (or fastfit.ops.where) that leave some out."
+            )
 
 
 class HostCall:

@@ -1,6 +1,9 @@
-"""Rewriting of graphs before differentiation: crossentropies move onto the logits of a softmax or sigmoid."""
+"""Rewriting of graphs before differentiation: crossentropies move onto the logits of a softmax or sigmoid.
 
-from fastfit.graph.op import OPS, Op, apply
+And ``cast(shape(x)[0], float)`` becomes the op that has a kernel.
+"""
+
+from fastfit.graph.op import OPS, Op, apply, cast, is_float
 from fastfit.graph.shapes import axis_in
 from fastfit.graph.tensor import KerasTensor, Node, topological
 
@@ -40,6 +43,8 @@ def fuse(tensors):
             memo[node.outputs[0]] = values
             if first_use[id(source)] is node:
                 memo[source.outputs[0]] = p
+        elif (batch := _batch_as_float(node)) is not None:
+            memo[node.outputs[0]] = cast(apply("batch_size", new(batch)), node.attrs["dtype"])
         elif any(new(x) is not x for x in node.inputs if isinstance(x, KerasTensor)):
             outputs = [KerasTensor(t.shape, t.dtype, t.name) for t in node.outputs]
             Node(node.operation, [new(x) for x in node.inputs], node.attrs, outputs)
@@ -72,6 +77,17 @@ def _fusion(node):
     if _reaches(target, source):  # then the target must come first, and cannot read p from the fused node
         return None
     return "softmax_ce" if name.startswith("sparse") else "softmax_ce_dense"
+
+
+def _batch_as_float(node):
+    """Return x if ``node`` is the size of its batch cast to a float, for which there is a native op; else None."""
+    if node.operation is not OPS["cast"] or not is_float(node.attrs["dtype"]):
+        return None
+    source = node.inputs[0].node if isinstance(node.inputs[0], KerasTensor) else None
+    if source is None or source.operation is not OPS["axis_size"]:
+        return None
+    x = source.inputs[0]
+    return x if axis_in(source.attrs["axis"], len(x.shape)) == 0 and x.shape[0] is None else None
 
 
 def _reaches(tensor, node):

@@ -143,6 +143,10 @@ class Loss:
         y_pred = nest.map_structure(self._float, y_pred)
         y_true = nest.map_structure(self._float if self._casts_targets else ops.convert_to_tensor, y_true)
         values, own_mask = self._values(y_true, y_pred)
+        if values is None or isinstance(values, (str, dict)):
+            raise ValueError(
+                f"Loss '{self.name}' must return an array or tensor with one value per sample. Received: {values!r}"
+            )
         if mask is not None and own_mask is not None:
             mask = ops.logical_and(mask, own_mask)
         elif own_mask is not None:

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from fastfit import ops
+from fastfit.graph.differentiate import blocking_ops
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
 from fastfit.utils import nest
@@ -37,6 +38,7 @@ class Objective:
 
     def _total_loss(self, x, y, y_pred, w):
         terms = []
+        self.__dict__["_traced_losses"] = []
         w = list(w) + [None] * (len(y_pred) - len(w))
         for i, (o, target, p, weight) in enumerate(zip(self._output_losses, y, y_pred, w, strict=True)):
             if o.identifier is None:
@@ -47,6 +49,8 @@ class Objective:
                     "Give fit() a target for every output with a loss, or no loss to that output."
                 )
             value = o(target, p, weight)
+            if isinstance(value, KerasTensor) and isinstance(p, KerasTensor):
+                self._traced_losses.append((self._known_output_names()[i], value, p))
             if self._output_trackers and self._output_trackers[i] is not None:
                 _track(self._output_trackers[i], value, x)
             terms.append(value if o.weight is None else value * o.weight)
@@ -67,6 +71,8 @@ class Objective:
         if len(y) != len(y_pred) and any(t is not None for t in y):
             raise ValueError(f"The model has {len(y_pred)} outputs, but {len(y)} targets were given.")
         loss = self._total_loss(x, y, y_pred, w)
+        if not training:
+            self._traced_losses.clear()
         _track(self._loss_tracker, loss, x)
         for m in self._output_metrics:
             target = y[m.output]
@@ -76,13 +82,26 @@ class Objective:
             metric.update_state(target, y_pred[m.output], sample_weight=w[m.output] if m.weighted else None)
         return loss
 
-    def _usable_gradients(self, pairs):
-        """Drop variables that the loss does not depend on, with a warning; all of them is an error."""
+    def _usable_gradients(self, pairs, loss, read):
+        """Drop variables that the loss does not depend on, with a warning; all of them is an error.
+
+        pairs: (variable, gradient or None); loss: the tensor that was differentiated; read: variable to tensor.
+        """
         missing = [v.path for v, g in pairs if g is None]
         if len(missing) == len(pairs):
-            raise ValueError(f"No gradients provided for any variable: the loss depends on none of {missing}.")
+            targets = list(read.values())
+            blocking = blocking_ops(loss, targets) if isinstance(loss, KerasTensor) and targets else []
+            raise ValueError(
+                "No gradients provided for any variable: the loss "
+                + (_through(blocking) if blocking else f"depends on none of {missing}.")
+            )
         if missing:
             warnings.warn(f"Gradients do not exist for variables {missing} when minimizing the loss.", stacklevel=2)
+        for name, value, y_pred in self._traced_losses:
+            blocking = blocking_ops(value, [y_pred])
+            if blocking:
+                warnings.warn(f"The loss of output '{name}' trains nothing: it {_through(blocking)}", stacklevel=2)
+        self._traced_losses.clear()
         return [(v, g) for v, g in pairs if g is not None]
 
     # Logs ----------------------------------------------------------------------------------------------------------
@@ -129,6 +148,14 @@ class Objective:
         keys = [k for k in self.metrics_names if k in logs] + [k for k in logs if k not in self.metrics_names]
         values = [logs[k] for k in keys]
         return values[0] if len(values) == 1 else values
+
+
+def _through(names):
+    listed = ", ".join(f"'{name}'" for name in names)
+    return (
+        f"reaches the model's outputs only through {listed}, which changes in steps and so has no gradient. Replace it "
+        "by something smooth, or add the value as a metric instead."
+    )
 
 
 def _number(value):

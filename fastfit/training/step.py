@@ -98,7 +98,7 @@ def trace_step(model, kind, x, y, w, batch):
         targets = [read.get(v) for v in variables]
         found = iter(gradients(scaled, [g for g in targets if g is not None]))
         grads = [(v, next(found) if g is not None else None) for v, g in zip(variables, targets, strict=True)]
-        grads = model._usable_gradients(grads)
+        grads = model._usable_gradients(grads, scaled, read)
         with trace.Trace():
             clipped = optimizer.clip_gradients([g for _, g in grads]) if compiler.is_native(optimizer, grads) else None
         if clipped is not None:

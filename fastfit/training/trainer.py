@@ -37,6 +37,7 @@ class Trainer(Objective, BatchApi, Keras2Methods):
             "_output_trackers",
             "_data_struct",
             "_settled_struct",
+            "_traced_losses",
         }
     )
 
@@ -59,6 +60,7 @@ class Trainer(Objective, BatchApi, Keras2Methods):
             _output_metrics=None,
             _loss_tracker=None,
             _output_trackers=[],
+            _traced_losses=[],
             steps_per_execution=1,
         )
 

@@ -73,8 +73,17 @@ def predicate(name, meaning):
     return define(name, lambda x, **_: (x.shape, "bool"), meaning, constant=True)
 
 
+def _pair_shape(x, z):
+    if x is None or z is None:
+        raise TypeError(
+            "An operand is None. Sizes that are known only at run time, such as that of the batch, are None in .shape: "
+            "use fastfit.ops.shape(x)[0] instead of x.shape[0]."
+        )
+    return shapes.broadcast(x.shape, z.shape)
+
+
 def _binary_shape(x, z, **_):
-    return shapes.broadcast(x.shape, z.shape), x.dtype
+    return _pair_shape(x, z), x.dtype
 
 
 def binary(name, meaning, grad=None, native=None, promote="same", **options):
@@ -91,7 +100,7 @@ def binary(name, meaning, grad=None, native=None, promote="same", **options):
 def comparison(name, meaning):
     """Define an op from pairs of elements to bools."""
     return define(
-        name, lambda x, z: (shapes.broadcast(x.shape, z.shape), "bool"), meaning, promote="same", constant=True
+        name, lambda x, z: (_pair_shape(x, z), "bool"), meaning, promote="same", constant=True
     )
 
 
