@@ -183,6 +183,7 @@ _FUNCTIONS = {
     )
 }  # fmt: skip
 _ALIASES = {"swish": silu, "hard_swish": hard_silu}
+__all__ = [*_FUNCTIONS, *_ALIASES, "deserialize", "get", "serialize"]
 _REGISTRY = Registry("activation function", "activations", (), _ALIASES, _FUNCTIONS)
 
 

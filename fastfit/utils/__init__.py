@@ -6,6 +6,7 @@ from fastfit.utils.custom_objects import get_custom_objects as get_custom_object
 from fastfit.utils.custom_objects import get_registered_name as get_registered_name
 from fastfit.utils.custom_objects import get_registered_object as get_registered_object
 from fastfit.utils.custom_objects import register_keras_serializable as register_keras_serializable
+from fastfit.utils.dtypes import standardize_dtype as standardize_dtype
 from fastfit.utils.naming import clear_session as clear_session
 from fastfit.utils.numerical import normalize as normalize
 from fastfit.utils.numerical import to_categorical as to_categorical
