@@ -9,8 +9,8 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = (
-    "activations", "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses", "metrics",
-    "models", "ops", "optimizers", "regularizers", "utils",
+    "activations", "backend", "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses",
+    "metrics", "models", "ops", "optimizers", "random", "regularizers", "saving", "utils",
 )  # fmt: skip
 _NAMES = {
     "Input": "layers",

@@ -100,6 +100,11 @@ max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNo
 
 _REGISTRY = Registry("constraint", "constraints", [MaxNorm, NonNeg, UnitNorm, MinMaxNorm])
 
+__all__ = [
+    *("Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm", "min_max_norm"),
+    *("non_neg", "serialize", "unit_norm"),
+]
+
 
 def get(identifier):
     """Return the constraint that a name, config, class, callable or instance stands for."""

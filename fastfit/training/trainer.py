@@ -17,6 +17,7 @@ from fastfit.training.keras2 import Keras2Methods
 from fastfit.training.objective import Objective
 from fastfit.training.step import Column, feed_dtype, trace_step
 from fastfit.utils import nest
+from fastfit.utils.registry import deserialize_keras_object
 
 
 class Trainer(Objective, BatchApi, Keras2Methods):
@@ -173,6 +174,10 @@ class Trainer(Objective, BatchApi, Keras2Methods):
     def get_compile_config(self):
         """Return what `compile` was given."""
         return dict(self._compile_config) if self.compiled else None
+
+    def compile_from_config(self, config):
+        """Compile with what `get_compile_config` of a model returned, serialized."""
+        self.compile(**deserialize_keras_object(config))
 
     def _check_compiled(self, method):
         if not self.compiled:
