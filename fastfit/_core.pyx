@@ -23,11 +23,13 @@ GROUP = np.dtype([("begin", "u4"), ("end", "u4"), ("row_block", "u8"), ("unit_bl
                   ("k_block", "u8"), ("ks", "u8"), ("cost", "f8"), ("cost_fix", "f8")], align=True)
 SLOT = np.dtype([("power", "u4"), ("offset", "u8"), ("bytes", "u8")], align=True)
 COLUMN = np.dtype([("row_bytes", "u8"), ("dtype", "u4")], align=True)
-VARIANT = np.dtype([("op", "u4"), ("h", "f8", 8)], align=True)
+VARIANT = np.dtype([("op", "u4"), ("state", "u4"), ("every", "u8"), ("h", "f8", 8)], align=True)
+WHEN = np.dtype([("divide", "u8"), ("period", "u8")], align=True)
 VAR = np.dtype([("data", "u8"), ("bytes", "u8")], align=True)
 assert INSTR.itemsize == sizeof(ff_instr) and GROUP.itemsize == sizeof(ff_group)
 assert SLOT.itemsize == sizeof(ff_slot) and COLUMN.itemsize == sizeof(ff_column)
 assert VARIANT.itemsize == sizeof(ff_opt_variant) and VAR.itemsize == sizeof(ff_var)
+assert WHEN.itemsize == sizeof(ff_when)
 
 OPERAND_SLOT, OPERAND_VAR, OPERAND_SOURCE, OPERAND_SINK = FF_SLOT, FF_VAR, FF_SOURCE, FF_SINK
 TILE, POWERS = FF_TILE, FF_POWERS
@@ -253,6 +255,8 @@ cdef class Program:
     engine : Engine
     instrs, groups, stages, slots, sources, sinks, opts : ndarray
         Arrays of the structures above; stages is uint32.
+    when : ndarray, optional
+        Of each stage, in which steps it runs; by default in all.
     arena : tuple of int
         Bytes per batch^0, batch^1, batch^2.
     variables : list of Storage
@@ -281,7 +285,7 @@ cdef class Program:
     cdef const ff_run_result *progress
 
     def __cinit__(self, Engine engine not None, instrs, groups, stages, slots, sources, sinks, opts, arena, variables,
-                  size_t commit, host_functions, size_t rows, frozenset commit_hosts=frozenset()):
+                  size_t commit, host_functions, size_t rows, frozenset commit_hosts=frozenset(), when=None):
         cdef ff_program_desc desc
         cdef ff_error err
         cdef cnp.ndarray c_instrs = np.ascontiguousarray(instrs, INSTR)
@@ -293,6 +297,9 @@ cdef class Program:
         cdef cnp.ndarray c_opts = np.ascontiguousarray(opts, VARIANT)
         if len(c_stages) < 1:
             raise ValueError("stages needs at least one entry. Received: none")
+        cdef cnp.ndarray c_when = np.zeros(len(c_stages) - 1, WHEN) if when is None else np.ascontiguousarray(when, WHEN)
+        if len(c_when) != len(c_stages) - 1:
+            raise ValueError(f"when needs {len(c_stages) - 1} entries. Received: {len(c_when)}")
         cdef cnp.ndarray c_vars = np.array([((<Storage?>v).address, v.nbytes) for v in variables], VAR)
         memset(&desc, 0, sizeof(desc))
         desc.instrs = <const ff_instr *>cnp.PyArray_DATA(c_instrs)
@@ -301,6 +308,7 @@ cdef class Program:
         desc.n_groups = len(c_groups)
         desc.stages = <const uint32_t *>cnp.PyArray_DATA(c_stages)
         desc.n_stages = len(c_stages) - 1
+        desc.when = <const ff_when *>cnp.PyArray_DATA(c_when)
         desc.commit = commit
         desc.slots = <const ff_slot *>cnp.PyArray_DATA(c_slots)
         desc.n_slots = len(c_slots)

@@ -188,7 +188,7 @@ static void table(const ff_kernels *k)
 {
     for (int op = 1; op < FF_OP_COUNT; op++) {
         CHECK((k->fn[op] != NULL) == (op != FF_OP_HOST), "%s: kernel of %s", k->isa, OPS[op].name);
-        CHECK((k->opt[op] != NULL) == (op >= FF_OP_SGD && op <= FF_OP_AMSGRAD), "%s: opt %s", k->isa, OPS[op].name);
+        CHECK((k->opt[op] != NULL) == (op >= FF_OP_SGD && op <= FF_OP_AVERAGE), "%s: opt %s", k->isa, OPS[op].name);
         CHECK((k->unary[op] != NULL) == (op >= FF_OP_RELU && op <= FF_OP_SIGN), "%s: unary %s", k->isa, OPS[op].name);
     }
     CHECK(k->pack && k->unpack && k->lanes && k->nr % k->lanes == 0, "%s: table", k->isa);
