@@ -274,8 +274,11 @@ def sum64(low, node):
     y = node.outputs[0]
     if not isinstance(x, KerasTensor) or not is_f32(x, w) or leading(x.shape) is None:
         return False
-    if w is not None and (
-        not isinstance(w, KerasTensor) or prod(n or 1 for n in w.shape) != 1 or w.shape[:1] != (None,)
+    one = isinstance(w, KerasTensor) and None not in (*x.shape, *w.shape) and prod(x.shape) == prod(w.shape) == 1
+    if (
+        not one
+        and w is not None
+        and (not isinstance(w, KerasTensor) or prod(n or 1 for n in w.shape) != 1 or w.shape[:1] != (None,))
     ):
         return False
     mul, fix = leading(x.shape)

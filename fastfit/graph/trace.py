@@ -26,12 +26,15 @@ class Trace:
         Variable to the tensor of its value when the program ends, if it was assigned.
     losses : list
         Scalars that layers added.
+    applied : list of (Optimizer, list of (Variable, KerasTensor)), or None
+        Gradients that optimizers were given, where a step collects them.
     """
 
     def __init__(self):
         self.variables = {}
         self.updates = {}
         self.losses = []
+        self.applied = None
         self._streams = 0
 
     def __enter__(self):

@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from fastfit import ops
+from fastfit.graph import trace
 from fastfit.graph.variable import Variable
 from fastfit.optimizers.helpers import as_number, clip_by_norm, drop_missing, only_if, take_legacy
 from fastfit.optimizers.learning_rate import HasLearningRate
@@ -91,8 +92,7 @@ class Optimizer(HasLearningRate):
         steps = self.gradient_accumulation_steps
         if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 2):
             raise ValueError(
-                "`gradient_accumulation_steps` must be an integer >= 2. "
-                f"Received: gradient_accumulation_steps={steps}"
+                f"`gradient_accumulation_steps` must be an integer >= 2. Received: gradient_accumulation_steps={steps}"
             )
         if self.use_ema:
             if not 0 <= self.ema_momentum <= 1:
@@ -181,9 +181,7 @@ class Optimizer(HasLearningRate):
             Regular expressions searched for in variables' names.
         """
         if self.built:
-            raise ValueError(
-                "`exclude_from_weight_decay()` can only be configured before the optimizer is built."
-            )
+            raise ValueError("`exclude_from_weight_decay()` can only be configured before the optimizer is built.")
         self._excluded_ids = {id(v) for v in var_list or ()}
         self._excluded_pattern = re.compile("|".join(var_names)) if var_names else None
 
@@ -229,6 +227,11 @@ class Optimizer(HasLearningRate):
         """
         grads = list(grads)
         if not grads:
+            return
+        current = trace.current()
+        if current is not None and current.applied is not None:  # a step is traced: the program will do it
+            variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
+            current.applied.append((self, list(zip(variables, grads, strict=True))))
             return
         if trainable_variables is None:
             if not self.built:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastfit.callbacks import CallbackList
 from fastfit.compiler.compile import DEADLINE
-from fastfit.training import prepare
+from fastfit.training import custom_step, prepare
 from fastfit.training.data import check_validation_freq, validates_after
 from fastfit.training.runner import Runner
 from fastfit.utils import nest, seeds
@@ -102,7 +102,7 @@ def fit(
         model.reset_metrics()
         callbacks.on_epoch_begin(epoch)
         done = train_epoch(model, feed, callbacks, steps_per_epoch)
-        logs = model._logs()
+        logs = model._logs("train")
         if valid_feed is not None and validates_after(epoch, validation_freq):
             val = test_pass(model, valid_feed, callbacks, validation_steps)
             logs.update({f"val_{k}": v for k, v in val.items()})
@@ -143,6 +143,7 @@ class ArrayFeed:
     """Rows of arrays, in one order per pass; a pass may last several epochs."""
 
     def __init__(self, model, kind, data):
+        self.kind = kind
         self.runner = Runner(model, kind, data.x, data.y, data.w, data.batch)
         self.n, self.batch, self.shuffle, self.steps = data.n, data.batch, data.shuffle, data.steps
         self.position, self.order = self.n, None
@@ -247,9 +248,9 @@ def batches(model, feed, callbacks, steps, hooks, stop):
             hooks[0](done)
         done += feed.run(room)
         if hooks:
-            hooks[1](done - 1, model._logs())
+            hooks[1](done - 1, model._logs(feed.kind))
         elif callbacks.progbar is not None:
-            callbacks.on_progress(done, model._logs())
+            callbacks.on_progress(done, model._logs(feed.kind))
         if getattr(model, stop):
             break
     feed.close()
@@ -273,7 +274,7 @@ def test_pass(model, feed, callbacks, steps):
     feed.begin(restart=True, steps=steps)
     hooks = (callbacks.on_test_batch_begin, callbacks.on_test_batch_end)
     batches(model, feed, callbacks, steps, hooks if callbacks.has_test_batch_hooks else None, "stop_evaluating")
-    logs = model._logs()
+    logs = model._logs("test")
     callbacks.on_test_end(logs)
     return logs
 
@@ -339,7 +340,10 @@ def prediction_runs(data, steps, by_batch):
 def pack_outputs(model, arrays):
     """Arrays in the structure of the model's outputs."""
     graph = model._graph_model()
-    struct = graph._outputs_struct if graph is not None else model.__dict__.get("_settled_struct")
+    if custom_step.is_custom(model, "predict"):
+        struct = model._predict_struct
+    else:
+        struct = graph._outputs_struct if graph is not None else model.__dict__.get("_settled_struct")
     if struct is None or not nest.is_nested(struct):
         return arrays[0] if len(arrays) == 1 else list(arrays)
     packed = nest.pack_like(struct, arrays)

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from fastfit import ops
+from fastfit.graph import trace
 from fastfit.graph.differentiate import blocking_ops
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
@@ -74,13 +75,21 @@ class Objective:
         if not training:
             self._traced_losses.clear()
         _track(self._loss_tracker, loss, x)
-        for m in self._output_metrics:
+        self._update_metrics(y, y_pred, w)
+        return loss
+
+    def _track_loss(self, loss, x, y_pred):
+        first = nest.flatten(x)[0] if x is not None else nest.flatten(y_pred)[0]
+        _track(self._loss_tracker, loss, first)
+
+    def _update_metrics(self, y, y_pred, w):
+        w = list(w) + [None] * (len(y_pred) - len(w))
+        for m in self._output_metrics or ():
             target = y[m.output]
             if target is None:
                 continue
             metric = m.resolve(target, y_pred[m.output])
             metric.update_state(target, y_pred[m.output], sample_weight=w[m.output] if m.weighted else None)
-        return loss
 
     def _usable_gradients(self, pairs, loss, read):
         """Drop variables that the loss does not depend on, with a warning; all of them is an error.
@@ -111,6 +120,7 @@ class Objective:
         found = [("loss", self._loss_tracker)]
         metrics = [(m.key, m.metric) for m in self._output_metrics or () if m.metric is not None]
         losses = [(t.name, t) for t in self._output_trackers if t is not None]
+        losses += [(m.name, m) for m in self._own_metrics]
         if len(self._known_output_names() or ()) > 1:
             return found + losses + sorted(metrics, key=lambda pair: pair[0])
         return found + metrics + losses
@@ -131,18 +141,27 @@ class Objective:
             metric.reset_state()
 
     def get_metrics_result(self):
-        """Return the running values of this epoch, by key."""
-        return self._logs()
-
-    def _logs(self):
+        """Return the running values of this epoch, by key; tensors while a step is traced."""
         logs = {}
-        for key, metric in self._trackers():
+        number = _number if trace.current() is None else lambda value: value
+        for key, metric in self._shown():
             value = metric.result()
             if isinstance(value, dict):
-                logs.update({k: _number(v) for k, v in value.items()})
+                logs.update({k: number(v) for k, v in value.items()})
             else:
-                logs[key] = _number(value)
+                logs[key] = number(value)
         return dict(sorted(logs.items()))
+
+    def _shown(self):
+        """(key, metric) of the logs: by compile(), unless a subclass has a `metrics` of its own."""
+        if type(self).metrics is Objective.metrics:
+            return self._trackers()
+        return [(m.name, m) for m in self.metrics]
+
+    def _logs(self, kind="train"):
+        if kind in self._step_logs:  # what the last batch of the user's own step returned
+            return {key: _number(v.numpy()) for key, v in self._step_logs[kind].items()}
+        return self.get_metrics_result()
 
     def _as_list(self, logs):
         keys = [k for k in self.metrics_names if k in logs] + [k for k in logs if k not in self.metrics_names]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field
 
+from fastfit.training.custom_step import owns_loss
 from fastfit.training.data import (
     ArrayData,
     DataSpec,
@@ -140,7 +141,7 @@ def _arrays(model, data, batch, shuffle=False):
 
 def spec_of(model, targets=True):
     """What the model expects, with which outputs need a target."""
-    losses = model._output_losses if targets else None
+    losses = model._output_losses if targets and not owns_loss(model) else None
     has_loss = None if losses is None else [o.identifier is not None for o in losses]
     return DataSpec.of(model, has_loss)
 

@@ -12,6 +12,7 @@ from fastfit.graph.tensor import make_input
 from fastfit.layers.call_context import context
 from fastfit.training import compile_arguments, loops
 from fastfit.training.batch_api import BatchApi
+from fastfit.training.custom_step import CustomSteps
 from fastfit.training.exclusive import Busy, Exclusive, tracing
 from fastfit.training.keras2 import Keras2Methods
 from fastfit.training.objective import Objective
@@ -20,7 +21,7 @@ from fastfit.utils import nest
 from fastfit.utils.registry import deserialize_keras_object
 
 
-class Trainer(Objective, BatchApi, Keras2Methods):
+class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
     """Base of models that can be trained."""
 
     # Layers and variables are not looked for in what training keeps.
@@ -38,6 +39,9 @@ class Trainer(Objective, BatchApi, Keras2Methods):
             "_output_trackers",
             "_data_struct",
             "_settled_struct",
+            "_own_metrics",
+            "_predict_struct",
+            "_step_logs",
             "_traced_losses",
         }
     )
@@ -61,6 +65,8 @@ class Trainer(Objective, BatchApi, Keras2Methods):
             _output_metrics=None,
             _loss_tracker=None,
             _output_trackers=[],
+            _own_metrics=[],
+            _step_logs={},
             _traced_losses=[],
             steps_per_execution=1,
         )
@@ -136,9 +142,11 @@ class Trainer(Objective, BatchApi, Keras2Methods):
                 steps_per_execution=steps_per_execution,
                 _loss_tracker=metrics_module.Mean(name="loss"),
                 _steps={key: step for key, step in self._steps.items() if key[0] == "predict"},
+                _step_logs={},
                 compiled=True,
             )
             self._set_resolved(resolved)
+            self._note_metrics()
 
     def _resolve(self, arguments, names):
         losses = compile_arguments.output_losses(arguments["loss"], arguments["loss_weights"], names)
@@ -227,9 +235,18 @@ class Trainer(Objective, BatchApi, Keras2Methods):
 
     def _call_for_step(self, x, training):
         """The outputs for flat inputs, inside a trace."""
+        return self(self._pack_inputs(x), training=training)
+
+    def _pack_inputs(self, x):
         graph = self._graph_model()
         struct = graph._inputs_struct if graph is not None else self._data_struct
-        return self(nest.pack_like(struct, x) if nest.is_nested(struct) else x[0], training=training)
+        return nest.pack_like(struct, x) if nest.is_nested(struct) else x[0]
+
+    def _note_metrics(self):
+        """Remember the metrics that the model and its layers hold in attributes."""
+        layers = [layer for layer in self._flatten_layers() if hasattr(layer, "_attribute_objects")]
+        found = {id(m): m for layer in layers for m in layer._attribute_objects(metrics_module.Metric)}
+        self.__dict__["_own_metrics"] = list(found.values())
 
     def _input_dtype(self, i, given):
         """The dtype that input `i` is fed in: the Input's own, or the data's."""
