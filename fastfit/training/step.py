@@ -124,7 +124,8 @@ def _default(model, kind, tensors):
     with trace.Trace() as t:
         y_pred = model._call_for_step(tensors["x"], training=kind == "train")
         _settle_struct(model, y_pred)
-        loss = model._loss_of_step(tensors["x"][0], tensors["y"], nest.flatten(y_pred), tensors["w"], kind == "train")
+        y = model._targets_of_step(tensors["x"], tensors["y"])
+        loss = model._loss_of_step(tensors["x"][0], y, nest.flatten(y_pred), tensors["w"], kind == "train")
     variables = model.trainable_variables if kind == "train" else []
     read = {v: t.variables[v] for v in variables if v in t.variables}
     updates = list(t.updates.items())

@@ -15,6 +15,7 @@ from fastfit.training.batch_api import BatchApi
 from fastfit.training.custom_step import CustomSteps
 from fastfit.training.exclusive import Busy, Exclusive, tracing
 from fastfit.training.keras2 import Keras2Methods
+from fastfit.training.keras2_compile import Keras2Arguments
 from fastfit.training.objective import Objective
 from fastfit.training.step import Column, feed_dtype, trace_step
 from fastfit.utils import nest
@@ -65,6 +66,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             _output_metrics=None,
             _loss_tracker=None,
             _output_trackers=[],
+            _keras2=Keras2Arguments(),
             _own_metrics=[],
             _step_logs={},
             _traced_losses=[],
@@ -101,7 +103,8 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         steps_per_execution : int, default=1
             Batch hooks of callbacks are called every so many batches.
         **keras2
-            ``sample_weight_mode`` (None, "temporal", list or dict) and ``target_tensors`` (None).
+            ``sample_weight_mode`` (None, "temporal", list or dict) and ``target_tensors`` (arrays, variables or
+            tensors of the model, one per output; targets for `fit` without `y`).
 
         Raises
         ------
@@ -109,10 +112,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             For unknown names, and lists or dicts that do not fit the outputs.
         """
         loss_weights, metrics = compile_arguments.split_positional(loss_weights, metrics)
-        mode = keras2.pop("sample_weight_mode", None)
-        targets = keras2.pop("target_tensors", None)
-        if targets is not None:
-            raise ValueError("compile() takes no `target_tensors`: give targets to fit(). Received: target_tensors")
+        older = Keras2Arguments(keras2.pop("sample_weight_mode", None), keras2.pop("target_tensors", None))
         if keras2:
             raise ValueError(f"Unrecognized arguments of compile(): {sorted(keras2)}")
         if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
@@ -127,6 +127,9 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             "weighted_metrics": weighted_metrics,
         }
         resolved = None if names is None else self._resolve(arguments, names)
+        if names is not None:
+            older.modes(names)
+            self._target_model(older.symbolic(names))
         with self._exclusive("compile"):
             self.__dict__.update(
                 optimizer=new_optimizer,
@@ -138,7 +141,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
                     "steps_per_execution": steps_per_execution,
                     "jit_compile": jit_compile,
                 },
-                _sample_weight_mode=mode,
+                _keras2=older,
                 steps_per_execution=steps_per_execution,
                 _loss_tracker=metrics_module.Mean(name="loss"),
                 _steps={key: step for key, step in self._steps.items() if key[0] == "predict"},
@@ -253,6 +256,33 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         graph = self._graph_model()
         return given if graph is None else feed_dtype(graph.inputs[i].dtype)
 
+    def _known_targets(self, y):
+        """Targets that compile() was given, where fit is given none."""
+        names = self._known_output_names()
+        if y is not None or self._keras2.targets is None or names is None:
+            return y
+        return self._keras2.arrays(names) or None
+
+    def _target_model(self, symbolic):
+        """A model that computes targets from the inputs; None if there are none."""
+        if not symbolic:
+            return None
+        graph = self._graph_model()
+        try:
+            return self._functional_class(graph.inputs, list(symbolic.values()))
+        except ValueError as error:
+            raise ValueError(f"`target_tensors` must be computed from the model's inputs: {error}") from None
+
+    def _targets_of_step(self, x, y):
+        """The targets of a step by output, inside a trace: those that are fed, or computed from the inputs."""
+        names = self._known_output_names()
+        symbolic = self._keras2.symbolic(names) if self._keras2.targets is not None and names is not None else {}
+        wanted = {i: t for i, t in symbolic.items() if y[i] is None}
+        if not wanted:
+            return y
+        values = nest.flatten(self._target_model(wanted)(nest.flatten(self._pack_inputs(x)), training=False))
+        return [values[list(wanted).index(i)] if i in wanted else t for i, t in enumerate(y)]
+
     # Fitting -------------------------------------------------------------------------------------------------------
 
     def fit(
@@ -316,7 +346,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             return loops.fit(
                 self,
                 x,
-                y,
+                self._known_targets(y),
                 batch_size,
                 epochs,
                 verbose,
@@ -364,7 +394,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             raise ValueError(f"Arguments not recognized: {sorted(unknown)}")
         self._check_compiled("evaluate")
         with self._exclusive("evaluate", nested=True):
-            logs = loops.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
+            logs = loops.evaluate(self, x, self._known_targets(y), batch_size, verbose, sample_weight, steps, callbacks)
         return logs if return_dict else self._as_list(logs)
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
