@@ -213,6 +213,15 @@ cdef class Storage:
             memcpy(cnp.PyArray_DATA(out), self.ptr, self.nbytes)
         return out
 
+    def number(self):
+        """The value of a scalar as a Python number, which is what batch hooks ask for."""
+        if self.nbytes == 8 and not self.shape:
+            if self.dtype.kind == 102:  # f
+                return (<double *>self.ptr)[0]
+            if self.dtype.kind == 105:  # i
+                return (<int64_t *>self.ptr)[0]
+        return self.read().item()
+
     def write(self, value):
         """Stores a value of this shape; any dtype that NumPy casts."""
         cdef cnp.ndarray a = np.ascontiguousarray(value, dtype=self.dtype).reshape(np.shape(value))

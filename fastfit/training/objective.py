@@ -11,6 +11,7 @@ from fastfit.graph import trace
 from fastfit.graph.differentiate import blocking_ops
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
+from fastfit.metrics import Mean
 from fastfit.utils import nest
 
 
@@ -142,8 +143,12 @@ class Objective:
 
     def get_metrics_result(self):
         """Return the running values of this epoch, by key; tensors while a step is traced."""
+        traced = trace.active and trace.current() is not None
+        numbers = None if traced else self._number_of
+        if numbers is not None:
+            return {key: number() for key, number in numbers}
         logs = {}
-        number = _number if trace.current() is None else lambda value: value
+        number = (lambda value: value) if traced else _number
         for key, metric in self._shown():
             value = metric.result()
             if isinstance(value, dict):
@@ -151,6 +156,14 @@ class Objective:
             else:
                 logs[key] = number(value)
         return dict(sorted(logs.items()))
+
+    def _note_logs(self):
+        """When all metrics are means, remember how their numbers are had: batch hooks want them at every step."""
+        shown = self._shown() if self._loss_tracker is not None and self._output_metrics is not None else []
+        plain = [isinstance(m, Mean) and type(m).result is Mean.result for _, m in shown]
+        settled = all(m.metric is not None for m in self._output_metrics or ())
+        found = {key: m.number for key, m in shown}
+        self.__dict__["_number_of"] = sorted(found.items()) if shown and settled and all(plain) else None
 
     def _shown(self):
         """(key, metric) of the logs: by compile(), unless a subclass has a `metrics` of its own."""

@@ -40,6 +40,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             "_output_trackers",
             "_data_struct",
             "_settled_struct",
+            "_number_of",
             "_own_metrics",
             "_predict_struct",
             "_step_logs",
@@ -66,6 +67,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             _output_metrics=None,
             _loss_tracker=None,
             _output_trackers=[],
+            _number_of=None,
             _keras2=Keras2Arguments(),
             _own_metrics=[],
             _step_logs={},
@@ -162,7 +164,9 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         if losses is not None and sum(o.identifier is not None for o in losses) > 1:
             for name, o in zip(self._known_output_names(), losses, strict=True):
                 trackers.append(None if o.identifier is None else metrics_module.Mean(name=f"{name}_loss"))
-        self.__dict__.update(_output_losses=losses, _output_metrics=metrics, _output_trackers=trackers)
+        self.__dict__.update(
+            _output_losses=losses, _output_metrics=metrics, _output_trackers=trackers, _number_of=None
+        )
 
     def _graph_model(self):
         """The functional model that defines inputs and outputs, or None."""
@@ -217,6 +221,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             step = self._steps.get(key)
             if step is None or not step.compiled.valid():
                 step = self._steps[key] = trace_step(self, kind, key[1], key[2], key[3], batch)
+                self._note_logs()
         return step
 
     def explain(self):
