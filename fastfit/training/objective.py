@@ -162,8 +162,8 @@ class Objective:
         shown = self._shown() if self._loss_tracker is not None and self._output_metrics is not None else []
         plain = [isinstance(m, Mean) and type(m).result is Mean.result for _, m in shown]
         settled = all(m.metric is not None for m in self._output_metrics or ())
-        found = {key: m.number for key, m in shown}
-        self.__dict__["_number_of"] = sorted(found.items()) if shown and settled and all(plain) else None
+        fast = shown and settled and all(plain)
+        self.__dict__["_number_of"] = sorted({key: m.number for key, m in shown}.items()) if fast else None
 
     def _shown(self):
         """(key, metric) of the logs: by compile(), unless a subclass has a `metrics` of its own."""
