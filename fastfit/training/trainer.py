@@ -112,6 +112,7 @@ class Trainer(Objective, BatchApi):
         # everything is resolved before anything changes
         new_optimizer = _optimizer(optimizer)
         names = self._known_output_names()
+        compile_arguments.check_sample_weight_mode(mode, names)
         arguments = {
             "loss": loss,
             "loss_weights": loss_weights,
