@@ -113,7 +113,9 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
     y_pred = to_float(y_pred)
     hot = ops.one_hot(ops.cast(class_ids(y_true, y_pred), "int32"), y_pred.shape[-1], dtype=str(y_pred.dtype))
     p = ops.sum(y_pred * hot, axis=-1)
-    return (1.0 - ops.power(p, q)) / q
+    # The slope of p^q at 0 is infinite, and would make all others NaN: there it is taken as 0.
+    inside = ops.not_equal(p, 0.0)
+    return (1.0 - ops.where(inside, ops.power(ops.where(inside, p, 1.0), q), 0.0)) / q
 
 
 def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4):

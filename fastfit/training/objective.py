@@ -51,6 +51,12 @@ class Objective:
                     "Give fit() a target for every output with a loss, or no loss to that output."
                 )
             value = o(target, p, weight)
+            if np.shape(value) if not isinstance(value, KerasTensor) else value.shape:
+                raise ValueError(
+                    f"The loss of output '{self._known_output_names()[i]}' must be one number per batch, but has shape "
+                    f"{tuple(value.shape)}. Give it a reduction such as 'sum_over_batch_size'. Received: "
+                    f"reduction={getattr(o.function, 'reduction', None)!r}"
+                )
             if isinstance(value, KerasTensor) and isinstance(p, KerasTensor):
                 self._traced_losses.append((self._known_output_names()[i], value, p))
             if self._output_trackers and self._output_trackers[i] is not None:
