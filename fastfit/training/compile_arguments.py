@@ -220,36 +220,6 @@ def _weights(loss_weights, names):
     return [None if v is None else float(v) for v in values]
 
 
-def check_sample_weight_mode(mode, names):
-    """Return Keras 2's ``sample_weight_mode`` if it is one; shapes of weights say the same, so it is not needed.
-
-    Parameters
-    ----------
-    mode : None, "temporal", or a list (one per output) or dict (by output) of them
-    names : list of str or None
-        Of the outputs; None if they are not known yet.
-    """
-    if isinstance(mode, dict):
-        if names is not None:
-            _check_keys("sample_weight_mode", mode, names)
-            missing = [name for name in names if name not in mode]
-            if missing:
-                raise ValueError(f"`sample_weight_mode` must name every output. Missing: {missing}. Received: {mode}")
-        each = list(mode.values())
-    elif isinstance(mode, (list, tuple)):
-        if names is not None and len(mode) != len(names):
-            raise ValueError(
-                f"`sample_weight_mode` must have one entry per output, {len(names)} in all. Received: "
-                f"sample_weight_mode={mode}"
-            )
-        each = list(mode)
-    else:
-        each = [mode]
-    if any(m is not None and m != "temporal" for m in each):
-        raise ValueError(f"`sample_weight_mode` must be None or 'temporal'. Received: sample_weight_mode={mode!r}")
-    return mode
-
-
 def _check_keys(argument, value, names):
     unknown = [key for key in value if key not in names]
     if unknown:

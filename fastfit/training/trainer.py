@@ -122,7 +122,6 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         # everything is resolved before anything changes
         new_optimizer = _optimizer(optimizer)
         names = self._known_output_names()
-        compile_arguments.check_sample_weight_mode(mode, names)
         arguments = {
             "loss": loss,
             "loss_weights": loss_weights,
