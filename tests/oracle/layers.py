@@ -12,8 +12,8 @@ def _layer(name, *variants, inputs="rows", args=(), **options):
 LAYERS = [
     _layer("Dense", {"units": 3}, {"units": 3, "activation": "relu", "use_bias": False},
            {"units": 2, "kernel_initializer": "ones", "bias_initializer": "ones", "kernel_regularizer": "l2",
-            "bias_regularizer": "l1", "activity_regularizer": "l2", "kernel_constraint": "max_norm",
-            "bias_constraint": "non_neg"}),
+            "bias_regularizer": {"class_name": "L1", "config": {"l1": 0.5}}, "activity_regularizer": "l2",
+            "kernel_constraint": "max_norm", "bias_constraint": "non_neg"}),
     _layer("Dense", {"units": 3, "activation": "tanh"}, inputs="steps"),
     _layer("Activation", {"activation": "sigmoid"}, {"activation": "relu"}),
     _layer("Identity"),

@@ -151,10 +151,11 @@ EXCEPTIONS = {
         (
             _LATER,
             "ActivityRegularization AlphaDropout BatchNormalization CategoryEncoding Discretization Dot ELU "
-            "EinsumDense Embedding GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAvgPool1D GlobalMaxPool1D "
-            "GlobalMaxPooling1D GroupNormalization HashedCrossing Hashing IntegerLookup LayerNormalization LeakyReLU "
-            "Masking Normalization PReLU Pipeline RMSNormalization ReLU Rescaling ReversibleEmbedding Softmax "
-            "SpatialDropout1D SpectralNormalization StringLookup TimeDistributed UnitNormalization Wrapper dot",
+            "EinsumDense Embedding GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAvgPool1D "
+            "GlobalMaxPool1D GlobalMaxPooling1D GroupNormalization HashedCrossing Hashing IntegerLookup "
+            "LayerNormalization LeakyReLU Masking Normalization PReLU Pipeline RMSNormalization ReLU Rescaling "
+            "ReversibleEmbedding Softmax SpatialDropout1D SpectralNormalization StringLookup TimeDistributed "
+            "UnitNormalization Wrapper dot",
         ),
         (
             "convolutions and pooling over space",
@@ -162,11 +163,12 @@ EXCEPTIONS = {
             "AdaptiveMaxPooling2D AdaptiveMaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D "
             "AvgPool2D AvgPool3D Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D "
             "Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose "
-            "Cropping1D Cropping2D Cropping3D DepthwiseConv1D DepthwiseConv2D GlobalAveragePooling2D GlobalAveragePooling3D "
-            "GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling2D GlobalMaxPooling3D "
-            "MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D SeparableConv1D SeparableConv2D "
-            "SeparableConvolution1D SeparableConvolution2D SpatialDropout2D SpatialDropout3D UpSampling1D UpSampling2D "
-            "UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D",
+            "Cropping1D Cropping2D Cropping3D DepthwiseConv1D DepthwiseConv2D GlobalAveragePooling2D "
+            "GlobalAveragePooling3D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool2D GlobalMaxPool3D "
+            "GlobalMaxPooling2D GlobalMaxPooling3D MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D "
+            "MaxPooling3D SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D "
+            "SpatialDropout2D SpatialDropout3D UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D "
+            "ZeroPadding3D",
         ),
         (
             "recurrence and attention",
