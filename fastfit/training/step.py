@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastfit import compiler
 from fastfit.graph import rewrite, trace
 from fastfit.graph.differentiate import gradients
+from fastfit.graph.masks import get_mask
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import make_input
 from fastfit.utils import nest
@@ -82,6 +83,7 @@ def trace_step(model, kind, x, y, w, batch):
         flat = nest.flatten(y_pred)
         model.__dict__["_settled_struct"] = nest.map_structure(lambda t: None, y_pred)
         if kind == "predict":
+            model.__dict__["_masked_outputs"] = any(get_mask(p) is not None for p in flat)
             fused, _ = rewrite.fuse([_as_float(p) for p in flat])
             return Step(compiler.compile_program(feeds, outputs=_distinct(fused), batch=batch), [])
         loss = model._loss_of_step(tensors["x"][0], tensors["y"], flat, tensors["w"], kind == "train")
