@@ -174,6 +174,9 @@ def test_names_that_keras_knows(module, table):
         ("activations", "swish", "silu"),
         ("activations", "hard_swish", "hard_silu"),
         ("regularizers", "l1_l2", "L1L2"),
+        ("constraints", "maxnorm", "MaxNorm"),
+        ("constraints", "nonneg", "NonNeg"),
+        ("constraints", "unitnorm", "UnitNorm"),
     ],
 )
 def test_older_names(module, old, meant):
