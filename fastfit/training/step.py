@@ -10,6 +10,7 @@ from fastfit.graph.differentiate import gradients
 from fastfit.graph.masks import get_mask
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import make_input
+from fastfit.graph.unmerge import unmerge
 from fastfit.utils import nest
 
 
@@ -84,12 +85,13 @@ def trace_step(model, kind, x, y, w, batch):
         model.__dict__["_settled_struct"] = nest.map_structure(lambda t: None, y_pred)
         if kind == "predict":
             model.__dict__["_masked_outputs"] = any(get_mask(p) is not None for p in flat)
-            fused, _ = rewrite.fuse([_as_float(p) for p in flat])
+            fused, _ = rewrite.fuse(unmerge([_as_float(p) for p in flat]))
             return Step(compiler.compile_program(feeds, outputs=_distinct(fused), batch=batch), [])
         loss = model._loss_of_step(tensors["x"][0], tensors["y"], flat, tensors["w"], kind == "train")
     variables = model.trainable_variables if kind == "train" else []
     read = {v: t.variables[v] for v in variables if v in t.variables}
-    updates = list(t.updates.items())
+    loss, *values = unmerge([loss, *t.updates.values()])
+    updates = list(zip(t.updates, values, strict=True))
     optimizer = model.optimizer if kind == "train" and variables else None
     # the loss is rewritten before it is differentiated: stable gradients from logits
     scaled = loss if optimizer is None else optimizer.scale_loss(loss)
