@@ -167,8 +167,16 @@ _ALIASES = {
     "kullback_leibler_divergence": KLDivergence,
     "logcosh": LogCoshError,
 }
-_REGISTRY = Registry("metric", "metrics", _CLASSES, _ALIASES, hints=dict.fromkeys(losses.FUNCTIONS, "It is a loss."))
-_REGISTRY.functions = _FUNCTIONS  # not known to `get`: there a name means the class
+# A name alone means the class; "huber" and others are losses only.
+_REGISTRY = Registry(
+    "metric",
+    "metrics",
+    _CLASSES,
+    _ALIASES,
+    _FUNCTIONS,
+    names_mean_functions=False,
+    hints=dict.fromkeys(losses.FUNCTIONS, "It is a loss."),
+)
 
 
 def get(identifier):

@@ -73,10 +73,12 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             _step_logs={},
             _traced_losses=[],
             steps_per_execution=1,
+            _masked_outputs=False,
         )
 
     # Compiling -----------------------------------------------------------------------------------------------------
 
+    @compile_arguments.accepts_keras_2_order
     def compile(
         self,
         optimizer="rmsprop",
@@ -113,7 +115,6 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         ValueError
             For unknown names, and lists or dicts that do not fit the outputs.
         """
-        loss_weights, metrics = compile_arguments.split_positional(loss_weights, metrics)
         older = Keras2Arguments(keras2.pop("sample_weight_mode", None), keras2.pop("target_tensors", None))
         if keras2:
             raise ValueError(f"Unrecognized arguments of compile(): {sorted(keras2)}")
@@ -430,13 +431,16 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
                 if out is not None:
                     return out
         if len(args) == 1 and not kwargs and self.built and not context.depth and trace.current() is None:
-            if _all_arrays(args[0]):
-                return self.predict_on_batch(args[0])
+            # Outputs with masks are computed layer by layer, since programs give plain arrays.
+            if _all_arrays(args[0]) and not self._masked_outputs:
+                outputs = self.predict_on_batch(args[0])
+                if not self._masked_outputs:  # known once the step is traced
+                    return outputs
         return super().__call__(*args, **kwargs)
 
     def _prepare_fast(self, step):
         """Keep the shortest way for one float32 array in, one array out."""
-        if self._fast is None or self._fast[1] != storage.generation:
+        if not self._masked_outputs and (self._fast is None or self._fast[1] != storage.generation):
             program = predictor(step.compiled)
             if program is not None:
                 self.__dict__["_fast"] = (program, storage.generation)

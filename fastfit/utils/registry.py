@@ -40,11 +40,13 @@ class Registry:
         Further names.
     functions : dict, optional
         Functions by name; they win over classes of the same name where a config says that it is a function.
+    names_mean_functions : bool, default=True
+        Whether a name alone may stand for a function.
     hints : dict, optional
         Names that are not known, with what the message adds for each.
     """
 
-    def __init__(self, kind, module, classes=(), aliases=None, functions=None, hints=None):
+    def __init__(self, kind, module, classes=(), aliases=None, functions=None, names_mean_functions=True, hints=None):
         self.kind = kind
         self.module = module
         self.names = {}
@@ -52,7 +54,9 @@ class Registry:
         self.functions = dict(functions or {})
         self.hints = hints or {}
         self.add(*classes)
-        self.names = {**self.names, **self.functions, **(aliases or {})}
+        if names_mean_functions:
+            self.names.update(self.functions)
+        self.names.update(aliases or {})
         _registries[module] = self
 
     def add(self, *classes):

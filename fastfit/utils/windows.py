@@ -96,6 +96,6 @@ def make_window(name, size, periodic=False):
     if name not in WINDOWS:
         raise ValueError(f"Unknown window type: {name!r}. Expected one of {sorted(WINDOWS)}")
     points = size + bool(periodic)
-    if points <= 1:
+    if size <= 1:
         return np.ones(size)
     return WINDOWS[name](np.arange(points, dtype=np.float64), points)[:size]

@@ -196,6 +196,8 @@ COMPILE = {
     "metric": ({"metrics": ["accurate"]}, "accurate"),
     "metric loss name": ({"metrics": ["dice"]}, "dice"),
     "metric type": ({"metrics": ["mse", 3]}, "Received: 3"),
+    "number as metric": ({"metrics": [3]}, "Received: 3"),
+    "name as weight": ({"loss_weights": ["mse"]}, "numbers"),
     "metrics string": ({"metrics": "accuracy"}, "list, tuple, or dict"),
     "metrics dict": ({"metrics": {"klass": "mse"}}, "klass"),
     "weighted": ({"weighted_metrics": ["accurate"]}, "accurate"),
