@@ -91,7 +91,8 @@ class Builder:
         if packed:
             panel = self.engine.panel
             count = shape[0] * -(-shape[1] // panel) * panel
-        size = count * np.dtype(dtype).itemsize
+        # conditions are floats 0 and 1 in a program
+        size = count * (4 if dtype == "bool" else np.dtype(dtype).itemsize)
         self.slots.append(Slot(power, -(-size // 4) * 4))
         return Location("slot", len(self.slots) - 1, packed)
 

@@ -7,7 +7,18 @@ import threading
 import numpy as np
 
 from fastfit import _core
-from fastfit.compiler import fuse, lower, rules_array, rules_dense, rules_loss
+from fastfit.compiler import (
+    fuse,
+    lower,
+    rules_array,
+    rules_dense,
+    rules_elementwise,
+    rules_formula,
+    rules_loss,
+    rules_move,
+    rules_product,
+    rules_reduce,
+)
 from fastfit.compiler.assemble import Assembly
 from fastfit.compiler.builder import OPS
 from fastfit.graph import storage
@@ -17,7 +28,16 @@ from fastfit.utils import interrupts
 # Seconds that a program runs before Python looks at signals and the progress bar.
 DEADLINE = 0.05
 # Imported for their rules.
-_RULES = (rules_array, rules_dense, rules_loss)
+_RULES = (
+    rules_array,
+    rules_dense,
+    rules_elementwise,
+    rules_formula,
+    rules_loss,
+    rules_move,
+    rules_product,
+    rules_reduce,
+)
 
 
 class Compiled:

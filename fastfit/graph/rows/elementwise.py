@@ -47,6 +47,11 @@ def _erfinv(x):
     return sign * y
 
 
+def _sinc_grad(x, y, dy):
+    zero = A("equal", x, 0.0)
+    return dy * A("where", zero, 0.0, (A("cos", x * math.pi) - y) / A("where", zero, 1.0, x))
+
+
 # Unary, float ---------------------------------------------------------------------------------------------------------
 
 _C = 2.0 / math.sqrt(math.pi)
@@ -79,7 +84,7 @@ unary("tanh", np.tanh, lambda x, y, dy: A("tanh_grad", y, dy), native="tanh")
 unary("sigmoid", sigmoid, lambda x, y, dy: A("sigmoid_grad", y, dy), native="sigmoid")
 unary("softplus", softplus, lambda x, y, dy: dy * A("sigmoid", x), native="softplus")
 unary("i0", lambda x: np.i0(x).astype(np.asarray(x).dtype))
-unary("sinc", np.sinc)
+unary("sinc", np.sinc, _sinc_grad)
 unary("deg2rad", np.deg2rad, lambda x, y, dy: dy * (math.pi / 180.0))
 unary("rad2deg", np.rad2deg, lambda x, y, dy: dy * (180.0 / math.pi))
 

@@ -42,10 +42,11 @@ def _matmul_grad(node, dy):
         dy = A("expand_dims", dy, axis=-2)
     dx = dz = None
     if symbolic(x):
-        dx = unbroadcast(A("matmul", dy, _swap(z2)), x2)
+        flat = len(z2.shape) == 2 and len(x2.shape) >= 2 and None not in z2.shape
+        dx = A("dense_dx", dy, z2) if flat else unbroadcast(A("matmul", dy, _swap(z2)), x2)
         dx = A("squeeze", dx, axis=0) if rx == 1 else dx
     if symbolic(z):
-        if len(z2.shape) == 2 and len(x2.shape) > 2:
+        if len(z2.shape) == 2 and None not in z2.shape:
             dz = A("dense_dw", x2, dy)
         else:
             dz = unbroadcast(A("matmul", _swap(x2), dy), z2)
@@ -116,7 +117,7 @@ define(
 
 
 def _einsum_shape(*xs, subscripts):
-    terms, out = _parse(subscripts, [len(x.shape) for x in xs])
+    terms, out = parse_einsum(subscripts, [len(x.shape) for x in xs])
     sizes = {}
     for term, x in zip(terms, xs, strict=True):
         if len(term) != len(x.shape):
@@ -126,7 +127,7 @@ def _einsum_shape(*xs, subscripts):
     return tuple(sizes[label] for label in out), xs[0].dtype
 
 
-def _parse(subscripts, ranks):
+def parse_einsum(subscripts, ranks):
     """Return (input labels, output labels), the ellipses spelled out with capital letters."""
     left, arrow, right = subscripts.replace(" ", "").partition("->")
     terms = left.split(",")
@@ -142,7 +143,7 @@ def _parse(subscripts, ranks):
 
 def _einsum_grad(node, dy):
     ranks = [len(x.shape) for x in node.inputs]
-    terms, out = _parse(node.attrs["subscripts"], ranks)
+    terms, out = parse_einsum(node.attrs["subscripts"], ranks)
     grads = []
     for i, x in enumerate(node.inputs):
         if not symbolic(x):

@@ -52,13 +52,13 @@ def _extreme_grad(x, y, dy, axis, keepdims):
 
 
 def _prod_grad(x, y, dy, axis, keepdims):
-    # Products of the others rather than y / x, which fails at a zero.
-    axes = shapes.axes_in(axis, len(x.shape))
-    if len(axes) == 1:
-        before = A("cumprod", x, axis=axes[0], exclusive=True)
-        after = A("flip", A("cumprod", A("flip", x, axis=axes[0]), axis=axes[0], exclusive=True), axis=axes[0])
-        return keep_axes(dy, x, axis, keepdims) * before * after
-    return keep_axes(dy, x, axis, keepdims) * keep_axes(y, x, axis, keepdims) / x
+    # The product of the others: y / x but for zeros. One zero alone gets the product of the rest, two leave nothing.
+    zero = A("equal", x, 0)
+    rest = A("where", zero, 1, x)
+    product = A("prod", rest, axis=axis, keepdims=True)
+    zeros = A("sum", mask_like(zero, x), axis=axis, keepdims=True)
+    others = A("where", zero, A("where", A("equal", zeros, 1), product, 0), A("where", A("equal", zeros, 0), product / rest, 0))
+    return keep_axes(dy, x, axis, keepdims) * others
 
 
 def _sum_like_keras(x, axis=None, keepdims=False):
