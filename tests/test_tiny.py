@@ -56,5 +56,5 @@ def test_program_refuses_what_would_read_beyond_an_end():
     with pytest.raises(ValueError, match="fill.*needs"):
         _core.Program(*arguments)
     slots[0] = (1, 0, 20)
-    arguments[8] = (0, 20, 0)
+    arguments[8] = (0, 20, 0, 0)
     assert _core.Program(*arguments).rows == 8

@@ -4,12 +4,13 @@ from math import prod
 
 import numpy as np
 
-from fastfit.compiler.lower import rows_and_width, shape_of
+from fastfit.compiler.lower import leading, rows_and_width, shape_of
 from fastfit.graph.tensor import KerasTensor
 
 
 def broadcast(out, *shapes):
     """(rows, row length, modes): how operands of these shapes meet in `out`; None if not in any of the four modes."""
+    times = getattr(out, "times", 1)
     out = tuple(out)
     padded = [(1,) * (len(out) - len(s)) + tuple(s) for s in shapes]
     batched = bool(out) and out[0] is None
@@ -18,18 +19,21 @@ def broadcast(out, *shapes):
         modes = [_mode(out, shape, cut) for shape in padded]
         if None not in modes:
             count = prod(n for n in out[:cut] if n is not None)
-            return (count, 0) if batched else (0, count), prod(out[cut:]), tuple(modes)
+            return (count * times, 0) if batched else (0, count), prod(out[cut:]), tuple(modes)
     return None
 
 
 def aligned(out, *operands):
     """Whether the batch, where an operand has it, is the first axis of `out`, and the only unknown one."""
-    out = tuple(out)
-    if None in out[1:]:
+    if None in out[1:] or leading(out) is None:
         return False
     for x in operands:
-        shape = tuple(shape_of(x))
-        if None in shape and (shape.index(None) or shape.count(None) > 1 or len(shape) != len(out) or out[0] is not None):
+        shape = shape_of(x)
+        if None not in shape:
+            continue
+        if shape[0] is not None or shape.count(None) > 1 or len(shape) != len(out) or out[0] is not None:
+            return False
+        if shape.times != out.times:
             return False
     return True
 
@@ -74,7 +78,7 @@ def spread(low, x, shape, kind, whole=False):
         if own != tuple(shape):
             index = np.broadcast_to(np.arange(prod(own[1:])).reshape(own[1:]), shape[1:])
             out = low.b.slot(shape)
-            emit_map(low, place, out, index, prod(own[1:]), kind, (1, 0))
+            emit_map(low, place, out, index, prod(own[1:]), kind, (shape.times, 0))
             place = out
         return place, shape
     row = shape[1:] if batched else shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from math import prod
 
 import numpy as np
 
@@ -268,13 +269,20 @@ def _host_update(low, optimizer, gradients):
 
 
 def _assign(low, updates):
-    """State that the step sets: copies into the variable, or the last add written there at once."""
-    for variable, tensor in updates:
-        target = low.b.storage(variable._storage)
-        if variable.dtype == "float64" and variable.shape == ():
-            low.b.emit("copy64", [low.place(tensor, "float64"), target], rows=(0, 1), cut="whole", phase=2)
+    """State that the step sets, at its end."""
+    changed = [low.b.storage(v._storage) for v, _ in updates]
+    places = [low.place(tensor, variable.dtype) for variable, tensor in updates]
+    for i, (variable, tensor) in enumerate(updates):
+        target, place, n = changed[i], places[i], prod(variable.shape)
+        native = not variable._storage.packed and variable.dtype in ("float32", "int32", "float64")
+        if native and getattr(tensor, "dtype", variable.dtype) == variable.dtype:
+            op, d = ("copy64", (n,)) if variable.dtype == "float64" else ("copy_cols", (n, n, 0, 0, n))
+            if place in changed:  # the value that it has before any of them is set
+                kept = low.b.slot(variable.shape, variable.dtype)
+                low.b.emit(op, [place, kept], d, rows=(0, 1), cut="whole")
+                place = kept
+            low.b.emit(op, [place, target], d, rows=(0, 1), cut="whole", phase=2)
             continue
-        place = low.place(tensor)
 
         def write(program, batch, place=place, variable=variable, dtype=tensor.dtype):
             variable._storage.write(lower.view(program, place, (variable.shape, dtype), batch))

@@ -137,6 +137,7 @@ class Lowering:
                 id(y) in self.source_of
                 and self.source_dtype[id(y)] == "float32"
                 and len(x.shape) == 2
+                and x.shape.times == 1
                 and x.dtype == "float32"
             ):
                 return Location("source", self.source_of[id(y)])
@@ -308,7 +309,8 @@ class HostCall:
 
 def view(program, where, spec, batch, writable=False):
     """An array on a location of a running program; of conditions a copy, unless it is to be written."""
-    shape = tuple(batch if n is None else n for n in spec[0])
+    rows = batch * getattr(spec[0], "times", 1)
+    shape = tuple(rows if n is None else n for n in spec[0])
     if where.kind == "slot":
         if spec[1] != "bool":
             return program.slot(where.index, shape, spec[1])
@@ -321,6 +323,11 @@ def view(program, where, spec, batch, writable=False):
 
 def check_sink(tensor):
     """Rows that a caller gets are float32 or int32."""
+    if tensor.shape.times != 1:
+        raise NotImplementedError(
+            f"A model output must have one row for each row of the batch. Received: {tensor!r}, which a reshape has "
+            f"given {tensor.shape.times or 'no whole number of'} rows for each."
+        )
     if tensor.dtype not in ("float32", "int32"):
         raise NotImplementedError(
             f"A model output must be float32. Received: {tensor!r}. Cast it with fastfit.ops.cast."
@@ -339,9 +346,10 @@ def shape_of(x):
 
 
 def rows_and_width(shape):
-    """(rows, row length) of an element-wise instruction: a row per row of the batch, or one row."""
-    mul, fix = leading(shape)
-    return ((1, 0), mul) if shape and shape[0] is None else ((0, 1), fix)
+    """(rows, row length) of an element-wise instruction: a row per element of the first axis, or one row."""
+    if shape and shape[0] is None:
+        return (shape.times, 0), prod(shape[1:])
+    return (0, 1), prod(shape)
 
 
 def leading(shape):
@@ -350,7 +358,8 @@ def leading(shape):
     if nones and nones != [0]:
         return None
     if nones:
-        return prod(shape[1:]), 0
+        times = getattr(shape, "times", 1)
+        return (prod(shape[1:]) * times, 0) if times else None
     return 0, prod(shape)
 
 

@@ -18,9 +18,6 @@ def reshape(low, node):
         low.kind(x) is not None or x.dtype == "float64"
     ):
         return False
-    # rows of the batch must stay rows: (None, 4) as (None, 2) has two for each
-    if prod(n for n in x.shape if n is not None) != prod(n for n in y.shape if n is not None):
-        return False
     low.alias(y, x)
     return None
 
@@ -51,7 +48,7 @@ def full(low, node):
     if y.shape[:1] != (None,) and id(y) not in low.sink_of:
         low.places[id(y)] = low.b.constant(np.full(y.shape, value))
     elif kind == "f" and y.shape[:1] == (None,):
-        low.b.emit("fill", [low.out(y)], (prod(y.shape[1:]), 0), (float(value),))
+        low.b.emit("fill", [low.out(y)], (prod(y.shape[1:]), 0), (float(value),), rows=(y.shape.times, 0))
     else:
         copy_rows(low, low.b.constant(value), low.out(y), *rows_and_width(y.shape), 3, kind)
     return None
@@ -113,12 +110,14 @@ def broadcast_to(low, node):
     if kind is None or not aligned(y.shape, x) or (isinstance(x, KerasTensor) and low.kind(x) != kind):
         return False
     of_batch = isinstance(x, KerasTensor) and part_of_batch(x) is not None
+    of_batch = of_batch and x.node.inputs[1].node.inputs[0].shape.times == y.shape.times
     batched = y.shape[:1] == (None,)
     if node.operation.name == "broadcast_to" and batched and np.shape(x)[:1] != (None,) and not is_batch_of(node):
         return False
     if batched and kind == "f" and (of_batch or (not isinstance(x, KerasTensor) and np.size(x) == 1)):
         value = part_of_batch(x) if of_batch else float(np.reshape(x, ()))
-        low.b.emit("fill", [low.out(y)], (prod(y.shape[1:]), int(of_batch)), (value,))
+        d = (prod(y.shape[1:]), int(of_batch))
+        low.b.emit("fill", [low.out(y)], d, (value,), rows=(y.shape.times, 0))
         return None
     shape = x.shape if isinstance(x, KerasTensor) else np.shape(x)
     found = broadcast(y.shape, shape)
@@ -140,35 +139,37 @@ def is_batch_of(node):
 @rule("batch_size")
 def batch_size(low, node):
     y = node.outputs[0]
-    if node.inputs[0].shape[0] is not None:
+    x = node.inputs[0]
+    if x.shape[0] is not None or leading(x.shape[:1]) is None:
         return False
-    low.lazy[id(y)] = lambda: count_rows(low, low.out(y))
+    low.lazy[id(y)] = lambda: count_rows(low, low.out(y), x.shape.times)
     return None
 
 
 @rule("axis_size")
 def axis_size(low, node):
     y = node.outputs[0]
-    if not is_batch_size(y) or y.dtype not in ("int32", "float32"):
+    times = node.inputs[0].shape.times
+    if not is_batch_size(y) or y.dtype not in ("int32", "float32") or not times:
         return False
 
     def emit():
         if y.dtype == "float32":
-            count_rows(low, low.out(y))
+            count_rows(low, low.out(y), times)
             return
         count = low.b.slot(())
-        count_rows(low, count)
+        count_rows(low, count, times)
         low.b.emit("to_int", [count, low.out(y)], (1,), rows=(0, 1))
 
     low.lazy[id(y)] = emit
     return None
 
 
-def count_rows(low, out):
-    """The number of rows of the batch, as a float."""
+def count_rows(low, out, times):
+    """The number of rows of the batch, times a number, as a float."""
     ones = low.b.slot((None,))
     low.b.emit("fill", [ones], (1, 0), (1.0,))
-    low.b.emit("sum_all", [ones, out], (1, 0), (1.0,), rows=(1, 0), cut="whole", cost=1)
+    low.b.emit("sum_all", [ones, out], (1, 0), (float(times),), rows=(1, 0), cut="whole", cost=1)
 
 
 @rule("sum64")
@@ -179,7 +180,10 @@ def sum64(low, node):
     if not isinstance(x, KerasTensor) or not is_f32(x, w) or leading(x.shape) is None:
         return False
     if w is not None and (
-        not isinstance(w, KerasTensor) or prod(n or 1 for n in w.shape) != 1 or w.shape[:1] != (None,)
+        not isinstance(w, KerasTensor)
+        or prod(n or 1 for n in w.shape) != 1
+        or w.shape[:1] != (None,)
+        or w.shape.times != x.shape.times
     ):
         return False
     rows, a = rows_and_width(x.shape)
@@ -191,4 +195,45 @@ def sum64(low, node):
         cut="whole",
         cost=a,
     )
+    return None
+
+
+@rule("sum_rows64")
+def sum_rows64(low, node):
+    x, w, y = node.inputs[0], (*node.inputs, None)[1], node.outputs[0]
+    if not isinstance(x, KerasTensor) or not is_f32(x, w) or leading(x.shape[:1]) is None or None in y.shape:
+        return False
+    a = prod(y.shape)
+    places = [low.place(x), None if w is None else low.place(w), low.out(y)]
+    low.b.emit("sum_rows64", places, (a,), rows=leading(x.shape[:1]), cut="whole", cost=2.0 * a)
+    return None
+
+
+@rule("sum_above64")
+def sum_above64(low, node):
+    x, w, limits = node.inputs
+    y, a = node.outputs[0], node.outputs[0].shape[1]
+    if not isinstance(x, KerasTensor) or not is_f32(x, w) or leading(x.shape[:1]) is None or isinstance(limits, KerasTensor):
+        return False
+    rows = leading(x.shape[:1])
+    ascending = len(limits) > 4 and bool(np.all(np.diff(limits) > 0))
+    low.b.emit(
+        "sum_above64",
+        [low.place(x), low.place(w), low.place(limits), low.out(y)],
+        (a, len(limits), int(node.attrs["below"]), int(ascending)),
+        rows=rows,
+        cut="whole",
+        cost=10.0 * a * rows[0],
+    )
+    return None
+
+
+@rule("sum_into64")
+def sum_into64(low, node):
+    w, index = node.inputs
+    if not is_f32(w) or not isinstance(index, KerasTensor) or low.kind(index) != "i" or leading(index.shape) is None:
+        return False
+    y, rows = node.outputs[0], leading(index.shape)
+    places = [low.place(w), low.place(index), low.out(y)]
+    low.b.emit("sum_into64", places, (prod(y.shape),), rows=rows, cut="whole", cost=2.0 * rows[0])
     return None

@@ -1,5 +1,7 @@
 """Lowering of ops on each element, of conditions and choices, and of casts."""
 
+from math import prod
+
 import numpy as np
 
 from fastfit.compiler.broadcasting import aligned, broadcast, spread
@@ -61,8 +63,8 @@ def rounded(low, node, x, decimals):
 def binary(low, node):
     x, z = node.inputs
     y, name = node.outputs[0], node.operation.name
-    if y.dtype == "float64" and y.shape == ():
-        return scalar64(low, node)
+    if y.dtype == "float64":
+        return state64(low, node)
     kind = low.common_kind(x, z)
     if kind is None or not aligned(y.shape, x, z) or low.kind(y) is None:
         return False
@@ -113,12 +115,13 @@ def short_power(x, z):
     return apply("reciprocal", x) if z == -1.0 else None
 
 
-def scalar64(low, node):
-    op = {"add": "add64", "multiply": "mul64"}.get(node.operation.name)
-    if op is None:
+def state64(low, node):
+    """Sums and products of what losses and metrics keep in float64: no rows, no broadcasting."""
+    op, y = {"add": "add64", "multiply": "mul64"}.get(node.operation.name), node.outputs[0]
+    if op is None or None in y.shape or any(tuple(shape_of(v)) != y.shape for v in node.inputs):
         return False
-    x, z = (low.place(i, "float64") for i in node.inputs)
-    low.b.emit(op, [x, z, low.out(node.outputs[0])], rows=(0, 1), cut="whole")
+    x, z = (low.place(v, "float64") for v in node.inputs)
+    low.b.emit(op, [x, z, low.out(y)], (prod(y.shape),), rows=(0, 1), cut="whole")
     return None
 
 
@@ -164,10 +167,10 @@ def cast(low, node):
     if not isinstance(x, KerasTensor):
         return False
     if is_op(x, "batch_size") and y.dtype == "float64" and id(x) in low.lazy:
-        low.b.emit("rows64", [low.out(y)], (), (1.0,), rows=(1, 0), cut="whole")
+        low.b.emit("rows64", [low.out(y)], (), (1.0,), rows=(x.node.inputs[0].shape.times, 0), cut="whole")
         return None
-    if x.dtype == "float32" and y.dtype == "float64" and x.shape == ():
-        low.b.emit("cast64", [low.place(x), low.out(y)], rows=(0, 1), cut="whole")
+    if x.dtype == "float32" and y.dtype == "float64" and None not in x.shape:
+        low.b.emit("cast64", [low.place(x), low.out(y)], (prod(x.shape),), rows=(0, 1), cut="whole")
         return None
     if leading(x.shape) is None:
         return False

@@ -8,7 +8,7 @@ from fastfit.compiler.broadcasting import spread
 from fastfit.compiler.lower import is_f32, leading, rule, shape_of
 from fastfit.graph.op import apply
 from fastfit.graph.rows.linalg import parse_einsum
-from fastfit.graph.tensor import KerasTensor
+from fastfit.graph.tensor import KerasTensor, Shape
 
 
 @rule("matmul")
@@ -17,7 +17,7 @@ def matmul(low, node):
     y = node.outputs[0]
     if not is_f32(x, z, y) or leading(y.shape) is None:
         return False
-    xs, zs = tuple(shape_of(x)), tuple(shape_of(z))
+    xs, zs = shape_of(x), shape_of(z)
     if leading(xs) is None or leading(zs) is None or min(len(xs), len(zs)) < 1:
         return False
     if len(zs) == 1 and None not in zs and len(xs) >= 2 and isinstance(x, KerasTensor):
@@ -50,10 +50,10 @@ def emit_dense(low, x, z, y, xs, zs):
 
 def emit_products(low, x, z, y, xs, zs):
     """Each row of the batch with its own matrices; other leading axes must agree."""
-    lead = tuple(y.shape[:-2])
-    if None in (*xs[-2:], *zs[-2:]):
+    lead = y.shape[:-2]
+    if None in (*xs[-2:], *zs[-2:]) or not all(v.shape.times == lead.times for v in (x, z) if None in shape_of(v)):
         return False
-    (p, ps), (q, qs) = (spread(low, v, (*lead, *s[-2:]), "f", whole=True) for v, s in ((x, xs), (z, zs)))
+    (p, ps), (q, qs) = (spread(low, v, Shape((*lead, *s[-2:]), lead.times), "f", whole=True) for v, s in ((x, xs), (z, zs)))
     if len(ps) != len(lead) + 2 or len(qs) != len(lead) + 2:
         return False
     m, k, n = xs[-2], xs[-1], zs[-1]

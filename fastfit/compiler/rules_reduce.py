@@ -8,7 +8,7 @@ from fastfit.compiler.broadcasting import emit_map
 from fastfit.compiler.lower import leading, rows_and_width, rule
 from fastfit.graph.op import apply
 from fastfit.graph.shapes import axes_in, axis_in
-from fastfit.graph.tensor import KerasTensor
+from fastfit.graph.tensor import KerasTensor, Shape
 
 # Instructions that reduce a row, and all rows, with the dimension that says which extreme.
 FLOAT = {
@@ -49,7 +49,7 @@ def reduce(low, node):
     elif axes == tuple(range(len(x.shape))) and name in ("sum", "mean") and kind == "f" and x.shape[0] is None:
         n = prod(x.shape[1:])
         d, f = (n, int(name == "mean")), (1.0 / n if name == "mean" else 1.0,)
-        low.b.emit("sum_all", [low.place(x), low.out(y)], d, f, rows=(1, 0), cut="whole", cost=n)
+        low.b.emit("sum_all", [low.place(x), low.out(y)], d, f, rows=(x.shape.times, 0), cut="whole", cost=n)
     else:
         emit_reduction(low, x, low.out(y), axes, *table[name], kind, name == "mean")
     return None
@@ -62,7 +62,7 @@ def emit_reduction(low, x, out, axes, last, over, kind, mean):
         rows = leading(shape[: len(axes)])
         emit_rows(low, place, out, prod(shape[len(axes) :]), rows, over, mean)
         return
-    batched = shape[0] is None
+    batched, times = shape[0] is None, shape.times
     inner = tuple(a for a in axes if not (batched and a == 0))
     kept = [a for a in range(int(batched), len(shape)) if a not in inner]
     width, count = prod(shape[a] for a in inner), prod(shape[a] for a in kept)
@@ -71,15 +71,15 @@ def emit_reduction(low, x, out, axes, last, over, kind, mean):
             own = shape[1:] if batched else shape
             shift = int(batched)
             index = np.arange(prod(own)).reshape(own).transpose([a - shift for a in (*kept, *inner)])
-            moved = low.b.slot(((None,) if batched else ()) + own)
-            emit_map(low, place, moved, index, prod(own), kind, (1, 0) if batched else (0, 1))
+            moved = low.b.slot(shape)
+            emit_map(low, place, moved, index, prod(own), kind, (times, 0) if batched else (0, 1))
             place = moved
-        target = low.b.slot((None, count)) if len(inner) < len(axes) else out
-        rows = (count, 0) if batched else (0, count)
+        target = low.b.slot(Shape((None, count), times)) if len(inner) < len(axes) else out
+        rows = (count * times, 0) if batched else (0, count)
         low.b.emit(last[0], [place, target], (width, *last[1:]), (1.0 / width if mean else 1.0,), rows=rows)
         place = target
     if len(inner) < len(axes):
-        emit_rows(low, place, out, count, (1, 0), over, mean)
+        emit_rows(low, place, out, count, (times, 0), over, mean)
 
 
 def emit_rows(low, place, out, a, rows, over, mean):

@@ -214,3 +214,33 @@ def test_flat_ops_have_no_gradient(name):
         run_input = make_input((None, *inputs(name, 1).shape[1:]), "float32")
         y = ops.sum(TABLE[name](run_input))
         assert gradients(y, [run_input]) == [None]
+
+
+FLATTENED = {
+    "flat_dice": lambda x: x * (2.0 * ops.sum(ops.reshape(x, (-1,)) * ops.reshape(ops.tanh(x), (-1,)))),
+    "flat_mean": lambda x: x + ops.mean(ops.square(ops.reshape(x, (-1,))), axis=-1),
+    "cube_of_steps": lambda x: ops.reshape(ops.softmax(ops.reshape(x, (-1, 3)), axis=-1), (-1, 12)),
+    "cube_dense_of_steps": lambda x: ops.reshape(ops.matmul(ops.reshape(x, (-1, 3)), data_row(3, 2)), (-1, 8)),
+    "cube_extremes": lambda x: x - ops.max(ops.reshape(x, (-1, 3)), axis=0),
+    "cube_mean_of_steps": lambda x: x + ops.mean(ops.sum(ops.reshape(x, (-1, 3)), axis=-1)),
+    "cube_centred": lambda x: ops.reshape((f := ops.reshape(x, (-1, 3))) - ops.mean(f, axis=0), (-1, 4, 3)),
+    "cube_one_hot": lambda x: ops.reshape(
+        ops.where(ops.one_hot(ops.argmax((f := ops.reshape(x, (-1, 3))), -1), 3) > 0, f, 0.5), (-1, 4, 3)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FLATTENED)
+@pytest.mark.parametrize("rows", [1, 7, 300])
+def test_rows_of_reshapes_into_the_batch(name, rows):
+    for function in (FLATTENED[name], gradient_of(FLATTENED[name])):
+        native, expected, program = run(function, [inputs(name, rows)])
+        assert host_ops(program) == []
+        np.testing.assert_allclose(native[0], expected[0], rtol=2e-4, atol=2e-4)
+
+
+def test_rows_that_are_no_parts_of_the_batch_are_refused():
+    with pytest.raises(NotImplementedError, match="no whole parts of a row"):
+        run(lambda x: x + ops.sum(ops.sort(ops.reshape(x, (-1, 4)), axis=-1)), [data(4, 6)])
+    with pytest.raises(NotImplementedError, match="one row for each row of the batch"):
+        run(lambda x: ops.reshape(x, (-1, 3)), [data(4, 6)])

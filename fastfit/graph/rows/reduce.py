@@ -169,6 +169,39 @@ def _sum64_grad(node, dy):
     return [dx * A("cast", w, dtype=x.dtype), None]
 
 
+def _sum_above(x, w, limits, below):
+    limits = np.asarray(limits)
+    ascending = len(limits) > 4 and np.all(np.diff(limits) > 0)
+    if not ascending:
+        above = np.asarray(x)[None] > limits[:, None, None]
+        return np.sum(np.where(above != below, np.asarray(w, np.float64)[None], 0.0), axis=1)
+    # the number of limits below each value; nan is above none
+    bucket = np.where(np.isnan(x), 0, np.searchsorted(limits, x, side="left"))
+    sums = np.zeros((len(limits) + 1, np.shape(x)[1]))
+    np.add.at(sums, (bucket, np.broadcast_to(np.arange(sums.shape[1]), bucket.shape)), w)
+    return np.cumsum(sums, axis=0)[:-1] if below else np.cumsum(sums[::-1], axis=0)[::-1][1:]
+
+
+def _sum_into(w, index, size):
+    w, index = np.ravel(w), np.ravel(index)
+    valid = (index >= 0) & (index < size)
+    return np.bincount(index[valid], np.asarray(w, np.float64)[valid], size)
+
+
+# Of every column, by thresholds, and by class ids.
+define(
+    "sum_rows64",
+    lambda x, w=None: (x.shape[1:], "float64"),
+    lambda x, w=None: np.sum(np.asarray(x, np.float64) * (1.0 if w is None else np.asarray(w, np.float64)), axis=0),
+    constant=True,
+)
+define(
+    "sum_above64",
+    lambda x, w, limits, below: ((limits.shape[0], x.shape[1]), "float64"),
+    _sum_above,
+    constant=True,
+)
+define("sum_into64", lambda w, i, size: ((size,), "float64"), _sum_into, constant=True)
 # Everything summed in float64; weights, one per row or per leading axes, are optional.
 define("sum64", lambda x, weights=None: ((), "float64"), _sum64, _sum64_grad, "sum64")
 define(
