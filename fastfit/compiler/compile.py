@@ -269,26 +269,54 @@ def _host_update(low, optimizer, gradients):
 
 
 def _assign(low, updates):
-    """State that the step sets, at its end."""
-    changed = [low.b.storage(v._storage) for v, _ in updates]
-    places = [low.place(tensor, variable.dtype) for variable, tensor in updates]
-    for i, (variable, tensor) in enumerate(updates):
-        target, place, n = changed[i], places[i], prod(variable.shape)
-        native = not variable._storage.packed and variable.dtype in ("float32", "int32", "float64")
-        if native and getattr(tensor, "dtype", variable.dtype) == variable.dtype:
-            op, d = ("copy64", (n,)) if variable.dtype == "float64" else ("copy_cols", (n, n, 0, 0, n))
-            if place in changed:  # the value that it has before any of them is set
-                kept = low.b.slot(variable.shape, variable.dtype)
-                low.b.emit(op, [place, kept], d, rows=(0, 1), cut="whole")
-                place = kept
-            low.b.emit(op, [place, target], d, rows=(0, 1), cut="whole", phase=2)
-            continue
+    """State that the step sets: the new values are all there before the first is copied into its variable."""
+    places = [_new_value(low, variable, tensor) for variable, tensor in updates]
+    for (variable, tensor), place in zip(updates, places, strict=True):
+        target = low.b.storage(variable._storage)
+        if place != target:
+            _write(low, variable, tensor, place, target)
 
-        def write(program, batch, place=place, variable=variable, dtype=tensor.dtype):
-            variable._storage.write(lower.view(program, place, (variable.shape, dtype), batch))
 
-        if place.kind == "slot":
-            low.b.host(write, [place], [target], phase=2, label=f"assign {variable.path}")
+def _new_value(low, variable, tensor):
+    """Where a new value lies; a variable that this step sets as well is copied first."""
+    place = low.place(tensor, tensor.dtype)
+    if place.kind != "var" or place == low.b.storage(variable._storage):
+        return place
+    copy = low.b.slot(tensor.shape, tensor.dtype)
+    if tensor.dtype in _COPIED:
+        _copy(low, place, copy, tensor)
+    else:
+        spec = (tensor.shape, tensor.dtype)
+
+        def keep(program, batch):
+            lower.view(program, copy, spec, batch, writable=True)[...] = lower.view(program, place, spec, batch)
+
+        low.b.host(keep, [place], [copy], label="copy")
+    return copy
+
+
+def _write(low, variable, tensor, place, target):
+    if variable.dtype == "float32" and target.packed:
+        low.b.emit("pack", [place, target], variable.shape, rows=(0, 1), cut="whole", phase=2)
+    elif variable.dtype in _COPIED and tensor.dtype == variable.dtype:
+        _copy(low, place, target, variable, phase=2)
+    else:
+        spec = (variable.shape, tensor.dtype)
+
+        def write(program, batch):
+            variable._storage.write(lower.view(program, place, spec, batch))
+
+        low.b.host(write, [place], [target], phase=2, label=f"assign {variable.path}")
+
+
+# Dtypes whose values an instruction copies.
+_COPIED = ("float32", "int32", "float64")
+
+
+def _copy(low, source, target, x, phase=0):
+    n = prod(x.shape)
+    op, d = ("copy64", (n,)) if x.dtype == "float64" else ("copy_cols", (n, n, 0, 0, n))
+    low.b.emit(op, [source, target], d, rows=(0, 1), cut="whole", cost_fix=n, phase=phase)
 
 
 def predictor(compiled, rows=64):

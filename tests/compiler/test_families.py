@@ -121,7 +121,7 @@ TABLE = {
     "matmul": lambda x: ops.matmul(x, MATRIX),
     "matmul_vector": lambda x: ops.matmul(x, ROW),
     "dot": lambda x: ops.dot(x, MATRIX),
-    "einsum_with_matrix": lambda x: ops.einsum("bi,ij->bj", x, ops.stop_gradient(ops.transpose(ops.sum(x, 0)[None] * MATRIX.T))),
+    "einsum_with_matrix": lambda x: ops.einsum("bi,ij->bj", x, ops.expand_dims(ops.sum(x, 0), 1) * MATRIX),
     "einsum_dot": lambda x: ops.einsum("bi,bi->b", x, x * 2.0),
     "einsum_outer": lambda x: ops.einsum("bi,bj->bij", x, x[:, :2]),
     "einsum_over_batch": lambda x: x * ops.sum(ops.einsum("bi,bj->ij", x, x)),
@@ -143,9 +143,7 @@ TABLE = {
     "cube_matmul_known": lambda x: ops.matmul(x, CUBE[0]),
     "cube_known_matmul": lambda x: ops.matmul(MATRIX, x),
     "cube_einsum": lambda x: ops.einsum("btc,bsc->bts", x, x * 0.5),
-    "cube_einsum_transposed": lambda x: ops.einsum("btc,cd->dbt", x, CUBE[0])[0] if False else ops.einsum(
-        "btc,cd->bdt", x, CUBE[0] + 0.0 * ops.sum(x)
-    ),
+    "cube_einsum_transposed": lambda x: ops.einsum("btc,cd->bdt", x, CUBE[0] + 0.0 * ops.sum(x)),
     "cube_one_hot_middle": lambda x: ops.one_hot(ops.argmax(x, axis=1), 4, axis=1) * x,
     "cube_take_along_middle": lambda x: ops.take_along_axis(x, ops.argmax(x, axis=1, keepdims=True), axis=1),
     "cube_concatenate": lambda x: ops.concatenate([x, x[:, :1]], axis=1),
