@@ -9,7 +9,7 @@ from fastfit.compiler.lower import is_f32, is_op, leading, part_of_batch, rows_a
 from fastfit.graph.tensor import KerasTensor
 
 
-@rule("reshape", "expand_dims", "squeeze", "reshape_like", "stop_gradient", "identity")
+@rule("reshape", "expand_dims", "squeeze", "reshape_like", "stop_gradient", "identity", "with_gradient")
 def reshape(low, node):
     x, y = node.inputs[0], node.outputs[0]
     if not isinstance(x, KerasTensor) or leading(x.shape) is None or leading(y.shape) is None:
@@ -36,7 +36,12 @@ def constant(low, node):
 def full(low, node):
     y = node.outputs[0]
     kind = low.kind(y)
-    if kind is None or leading(y.shape) is None or np.ndim(node.attrs["value"]) or isinstance(node.attrs["value"], KerasTensor):
+    if (
+        kind is None
+        or leading(y.shape) is None
+        or np.ndim(node.attrs["value"])
+        or isinstance(node.attrs["value"], KerasTensor)
+    ):
         return False
     if node.operation.name == "full_like":
         same_rows = isinstance(node.inputs[0], KerasTensor)
@@ -62,11 +67,17 @@ def is_batch_size(x):
 @rule("concatenate", "stack")
 def concatenate(low, node):
     y = node.outputs[0]
-    rank, stacked = len(y.shape), node.operation.name == "stack"
+    rank = len(y.shape)
     axis = node.attrs.get("axis", 0) % rank if rank else 0
     kind = low.common_kind(*node.inputs)
     batched = y.shape[:1] == (None,)
-    if kind is None or low.kind(y) != kind or leading(y.shape) is None or None in y.shape[1:] or (batched and axis == 0):
+    if (
+        kind is None
+        or low.kind(y) != kind
+        or leading(y.shape) is None
+        or None in y.shape[1:]
+        or (batched and axis == 0)
+    ):
         return False
     shapes = [tuple(np.shape(x) if not isinstance(x, KerasTensor) else x.shape) for x in node.inputs]
     if any(s[:axis] != y.shape[:axis] for s in shapes):
@@ -213,7 +224,12 @@ def sum_rows64(low, node):
 def sum_above64(low, node):
     x, w, limits = node.inputs
     y, a = node.outputs[0], node.outputs[0].shape[1]
-    if not isinstance(x, KerasTensor) or not is_f32(x, w) or leading(x.shape[:1]) is None or isinstance(limits, KerasTensor):
+    if (
+        not isinstance(x, KerasTensor)
+        or not is_f32(x, w)
+        or leading(x.shape[:1]) is None
+        or isinstance(limits, KerasTensor)
+    ):
         return False
     rows = leading(x.shape[:1])
     ascending = len(limits) > 4 and bool(np.all(np.diff(limits) > 0))

@@ -12,8 +12,7 @@ from fastfit.graph.tensor import KerasTensor
 
 # Codes of the operations of int_binary and int_compare, in the order of the op table's text.
 INT_BINARY = {
-    name: code
-    for code, name in enumerate(("add", "subtract", "multiply", "maximum", "minimum", "floor_divide", "mod"))
+    name: code for code, name in enumerate(("add", "subtract", "multiply", "maximum", "minimum", "floor_divide", "mod"))
 }
 INT_COMPARE = {name: code for code, name in enumerate(("equal", "not_equal", "less", "less_equal"))}
 MIRRORED = {"greater": "less", "greater_equal": "less_equal"}

@@ -61,7 +61,9 @@ FORMULAS = {
     "deg2rad": lambda x: x * (math.pi / 180.0),
     "rad2deg": lambda x: x * (180.0 / math.pi),
     "sinc": _sinc,
-    "heaviside": lambda x, z: A("where", A("isnan", x), x, A("where", A("equal", x, 0.0), z, A("cast", x > 0, dtype=x.dtype))),
+    "heaviside": lambda x, z: A(
+        "where", A("isnan", x), x, A("where", A("equal", x, 0.0), z, A("cast", x > 0, dtype=x.dtype))
+    ),
     "logaddexp2": lambda x, z: A("maximum", x, z) + A("log2", A("exp2", A("negative", A("abs", x - z))) + 1.0),
 }
 

@@ -49,8 +49,9 @@ KEEPS_ROWS = {
     "roll": _axes_but_first,
     "repeat": _axes_but_first,
     "getitem": lambda node, rank: _getitem_keeps_rows(node),
-    "tile": lambda node, rank: len(node.attrs["repeats"]) <= rank
-    and (len(node.attrs["repeats"]) < rank or node.attrs["repeats"][0] == 1),
+    "tile": lambda node, rank: (
+        len(node.attrs["repeats"]) <= rank and (len(node.attrs["repeats"]) < rank or node.attrs["repeats"][0] == 1)
+    ),
     "pad": lambda node, rank: tuple(node.attrs["pad_width"][0]) == (0, 0),
     "tril": lambda node, rank: rank > 2,
     "triu": lambda node, rank: rank > 2,

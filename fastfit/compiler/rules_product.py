@@ -53,15 +53,15 @@ def emit_products(low, x, z, y, xs, zs):
     lead = y.shape[:-2]
     if None in (*xs[-2:], *zs[-2:]) or not all(v.shape.times == lead.times for v in (x, z) if None in shape_of(v)):
         return False
-    (p, ps), (q, qs) = (spread(low, v, Shape((*lead, *s[-2:]), lead.times), "f", whole=True) for v, s in ((x, xs), (z, zs)))
+    (p, ps), (q, qs) = (
+        spread(low, v, Shape((*lead, *s[-2:]), lead.times), "f", whole=True) for v, s in ((x, xs), (z, zs))
+    )
     if len(ps) != len(lead) + 2 or len(qs) != len(lead) + 2:
         return False
     m, k, n = xs[-2], xs[-1], zs[-1]
     rows = leading(lead) if lead else (0, 1)
     cost = 2.0 * m * k * n
-    low.b.emit(
-        "matmul", [p, q, low.out(y)], (m, k, n), rows=rows, cost=cost * rows[0], cost_fix=cost * rows[1]
-    )
+    low.b.emit("matmul", [p, q, low.out(y)], (m, k, n), rows=rows, cost=cost * rows[0], cost_fix=cost * rows[1])
     return None
 
 

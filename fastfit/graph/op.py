@@ -42,11 +42,14 @@ class Op:
     constant : bool
         The output does not vary smoothly with the inputs (comparisons, argmax, ...): its gradient is legitimately
         absent. An op that has neither this nor ``grad`` cannot be differentiated, and says so.
+    elementwise : bool
+        Each element of the output is that of the elements at its place, broadcast.
     """
 
     def __init__(
-        self, name, shape, meaning, grad=None, native=None, *, promote=None, operands=None, constant=False
-    ):
+        self, name, shape, meaning, grad=None, native=None, *, promote=None, operands=None, constant=False,
+        elementwise=False,
+    ):  # fmt: skip
         self.name = name
         self.shape = shape
         self.meaning = meaning
@@ -55,6 +58,7 @@ class Op:
         self.promote = promote
         self.operands = operands
         self.constant = constant
+        self.elementwise = elementwise
 
     def __repr__(self):
         return f"<Op {self.name}>"

@@ -39,6 +39,11 @@ def as_float(function):
     return wrapped
 
 
+def reduced(name, axis, keepdims, of=lambda x: x):
+    """A reduction that is spread over the rows again, so that it can be an output."""
+    return lambda x: x * 0.0 + f32(getattr(ops, name)(of(x), axis=axis, keepdims=keepdims))
+
+
 def ints(x):
     return ops.cast(x * 3.0, "int32")
 
@@ -64,16 +69,12 @@ TABLE = {
     "clip": lambda x: ops.clip(x, -0.5, 0.75),
     "clip_ints": as_float(lambda x: ops.clip(ints(x), -1, 2)),
     **{
-        f"{n}_{axis}_{keep}": (
-            lambda n, axis, keep: as_float(lambda x: x * 0.0 + f32(getattr(ops, n)(x, axis=axis, keepdims=keep)))
-        )(n, axis, keep)
+        f"{n}_{axis}_{keep}": as_float(reduced(n, axis, keep))
         for n in ("sum", "mean", "max", "min", "prod", "var", "std", "logsumexp")
         for axis, keep in ((-1, True), (0, False), (0, True), (None, False), ((0, 1), True))
     },
     **{
-        f"{n}_of_conditions_{axis}": (
-            lambda n, axis: lambda x: x * 0.0 + f32(getattr(ops, n)(x > -0.5, axis=axis, keepdims=True))
-        )(n, axis)
+        f"{n}_of_conditions_{axis}": reduced(n, axis, True, of=lambda x: x > -0.5)
         for n in ("any", "all", "sum", "mean", "max", "min")
         for axis in (-1, 0, None)
     },
@@ -176,12 +177,13 @@ def test_no_host_instruction_and_numpy_values(name, rows):
 
 # Whose derivative is zero wherever it exists, or that only count and compare.
 FLAT = {
-    *"floor ceil trunc round round_to_decimals isnan isinf isfinite logical_not isposinf isneginf signbit sign argmax argmin "
-    "count_nonzero clip_ints one_hot one_hot_first one_hot_out_of_range take_rows_of_table take_conditions in_top_k isclose "
-    "zeros_and_ones less_than_a_row int_truth bool_of_ints where_of_constants cube_argmax_of_middle".split(),
+    *"floor ceil trunc round round_to_decimals isnan isinf isfinite logical_not isposinf isneginf signbit sign argmax "
+    "argmin count_nonzero clip_ints one_hot one_hot_first one_hot_out_of_range take_rows_of_table take_conditions "
+    "in_top_k isclose zeros_and_ones less_than_a_row int_truth bool_of_ints where_of_constants cube_argmax_of_middle".split(),
     *(n for n in TABLE if n.startswith("int_")),
     *(f"{n}_of_{what}" for what in ("rows", "numbers") for n in (
-        "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor floor_divide heaviside"
+        "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor floor_divide "
+        "heaviside"
     ).split()),
 }  # fmt: skip
 

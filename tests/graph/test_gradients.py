@@ -113,6 +113,13 @@ SHAPE = [
     pytest.param(lambda x: apply("segment_sum", x, IDS, num_segments=4), (X,), id="segment_sum"),
 ]
 
+EYE = np.eye(3)
+
+
+def _swapped(x):
+    return apply("transpose", x, axes=(1, 0))
+
+
 W, B = RNG.normal(size=(4, 3)), RNG.normal(size=3)
 LINALG = [
     _call("matmul", (X, W)),
@@ -134,6 +141,11 @@ LINALG = [
     _call("logdet", (SQUARE,)),
     _call("solve", (SQUARE, RNG.normal(size=(3, 2)))),
     _call("solve", (SQUARE, RNG.normal(size=3)), "vector"),
+    pytest.param(lambda x: apply("cholesky", x @ _swapped(x) + EYE), (SQUARE,), id="cholesky"),
+    pytest.param(lambda x: apply("cholesky", x @ _swapped(x) + EYE, upper=True), (SQUARE,), id="cholesky-upper"),
+    pytest.param(lambda x: apply("eigh", x + _swapped(x))[0], (SQUARE,), id="eigh"),
+    pytest.param(lambda x: apply("square", apply("eigh", x + _swapped(x))[1]), (SQUARE,), id="eigh-vectors"),
+    pytest.param(lambda x: apply("slogdet", x)[1], (SQUARE,), id="slogdet"),
 ]
 
 NN = [
@@ -165,8 +177,8 @@ def test_gradient(function, arrays):
 
 # Square matrices cannot have an unknown side, nor can constants built into the function follow the batch.
 _FIXED = {p.values[0] for p in ALL if p.id.startswith(
-    ("inv", "det", "logdet", "solve", "diagonal", "broadcast_to", "take-flat", "einsum-sum", "dense_dx", "dense-3",
-     "concatenate-unknown"))} - {p.values[0] for p in ALL if p.id == "concatenate-unknown"}  # fmt: skip
+    ("inv", "det", "logdet", "solve", "cholesky", "eigh", "slogdet", "diagonal", "broadcast_to", "take-flat",
+     "einsum-sum", "dense_dx", "dense-3", "concatenate-unknown"))} - {p.values[0] for p in ALL if p.id == "concatenate-unknown"}  # fmt: skip
 
 # Ops whose gradient is tested through another op, or by a test of its own.
 _INDIRECT = {
@@ -174,6 +186,7 @@ _INDIRECT = {
     "scatter_add": "second derivative of take",
     "put_along_axis": "second derivative of take_along_axis",
     "pad_grad": "second derivative of pad",
+    "with_gradient": "tests/ops/test_ops.py, custom_gradient",
 }
 
 
@@ -188,7 +201,7 @@ def test_an_op_is_differentiable_or_constant_or_says_so():
     silent = {name for name, op in OPS.items() if op.grad is None and not op.constant}
     assert silent == {
         "i0", "cummax", "cummin", "slice_as", "segment_max", "segment_min", "segment_prod", "scatter",
-        "scatter_update", "cholesky", "qr", "svd", "eigh", "eig", "slogdet", "pinv", "lstsq", "diagonal_grad",
+        "scatter_update", "qr", "svd", "eig", "lu_factor", "pinv", "lstsq", "diagonal_grad",
         "absolute_error_mean_grad", "random_shuffle", "sparse_ce_grad", "categorical_ce_grad", "softmax_ce_grad",
         "softmax_ce_dense_grad", "sigmoid_bce_grad",
     }  # fmt: skip

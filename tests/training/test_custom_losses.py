@@ -214,7 +214,7 @@ VARIANTS = {
     "CategoricalFocalCrossentropy": ({"from_logits": True},),
     "SparseCategoricalCrossentropy": ({"from_logits": True}, {"ignore_class": 1}),
     "Dice": ({"axis": (1,)},),
-    "Tversky": ({"axis": (1,), "alpha": 0.3},),
+    "Tversky": ({"axis": (1,)},),
     "Huber": ({"delta": 0.3},),
 }
 

@@ -57,7 +57,9 @@ def _prod_grad(x, y, dy, axis, keepdims):
     rest = A("where", zero, 1, x)
     product = A("prod", rest, axis=axis, keepdims=True)
     zeros = A("sum", mask_like(zero, x), axis=axis, keepdims=True)
-    others = A("where", zero, A("where", A("equal", zeros, 1), product, 0), A("where", A("equal", zeros, 0), product / rest, 0))
+    others = A(
+        "where", zero, A("where", A("equal", zeros, 1), product, 0), A("where", A("equal", zeros, 0), product / rest, 0)
+    )
     return keep_axes(dy, x, axis, keepdims) * others
 
 
@@ -74,9 +76,7 @@ define(
         "int32" if x.dtype == "bool" else x.dtype,
     ),
     lambda x, axis=None, keepdims=False: _sum_like_keras(x, _axis(axis), keepdims),
-    lambda node, dy: [
-        _sum_grad(node.inputs[0], None, dy, node.attrs.get("axis"), node.attrs.get("keepdims", False))
-    ],
+    lambda node, dy: [_sum_grad(node.inputs[0], None, dy, node.attrs.get("axis"), node.attrs.get("keepdims", False))],
     "sum",
     promote="same",
 )

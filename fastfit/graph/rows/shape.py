@@ -285,9 +285,7 @@ def _repeat_grad(node, dy):
     return [A("sum", A("reshape", dy, newshape=shape), axis=axis + 1, keepdims=False)]
 
 
-define(
-    "repeat", _repeat_shape, lambda x, repeats, axis: np.repeat(x, repeats, axis=axis), _repeat_grad
-)
+define("repeat", _repeat_shape, lambda x, repeats, axis: np.repeat(x, repeats, axis=axis), _repeat_grad)
 
 
 def _pad_shape(x, pad_width, mode="constant", constant_values=0):
