@@ -179,7 +179,8 @@ def test_no_host_instruction_and_numpy_values(name, rows):
 FLAT = {
     *"floor ceil trunc round round_to_decimals isnan isinf isfinite logical_not isposinf isneginf signbit sign argmax "
     "argmin count_nonzero clip_ints one_hot one_hot_first one_hot_out_of_range take_rows_of_table take_conditions "
-    "in_top_k isclose zeros_and_ones less_than_a_row int_truth bool_of_ints where_of_constants cube_argmax_of_middle".split(),
+    "in_top_k isclose zeros_and_ones less_than_a_row int_truth bool_of_ints where_of_constants "
+    "cube_argmax_of_middle".split(),
     *(n for n in TABLE if n.startswith("int_")),
     *(f"{n}_of_{what}" for what in ("rows", "numbers") for n in (
         "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor floor_divide "

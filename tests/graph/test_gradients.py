@@ -178,7 +178,7 @@ def test_gradient(function, arrays):
 # Square matrices cannot have an unknown side, nor can constants built into the function follow the batch.
 _FIXED = {p.values[0] for p in ALL if p.id.startswith(
     ("inv", "det", "logdet", "solve", "cholesky", "eigh", "slogdet", "diagonal", "broadcast_to", "take-flat",
-     "einsum-sum", "dense_dx", "dense-3", "concatenate-unknown"))} - {p.values[0] for p in ALL if p.id == "concatenate-unknown"}  # fmt: skip
+     "einsum-sum", "dense_dx", "dense-3"))}  # fmt: skip
 
 # Ops whose gradient is tested through another op, or by a test of its own.
 _INDIRECT = {
