@@ -87,11 +87,18 @@ class Builder:
         power = sum(n is None for n in shape)
         if power > 2:
             raise ValueError(f"A tensor may have the batch dimension at most twice. Received: shape={shape}")
-        count = prod(n for n in shape if n is not None)
+        times = getattr(shape, "times", 1)
+        if not times:
+            raise NotImplementedError(
+                "A reshape leaves rows that are no whole parts of a row of the batch, and a program cannot follow "
+                f"them. Keep the batch axis, and use axis arguments. Received: a tensor of shape {tuple(shape)}"
+            )
+        count = prod(n for n in shape if n is not None) * (times if power else 1)
         if packed:
             panel = self.engine.panel
             count = shape[0] * -(-shape[1] // panel) * panel
-        size = count * np.dtype(dtype).itemsize
+        # conditions are floats 0 and 1 in a program
+        size = count * (4 if dtype == "bool" else np.dtype(dtype).itemsize)
         self.slots.append(Slot(power, -(-size // 4) * 4))
         return Location("slot", len(self.slots) - 1, packed)
 

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import threading
+from math import prod
 
 import numpy as np
 
 from fastfit import _core
-from fastfit.compiler import fuse, lower, rules_array, rules_dense, rules_loss
+from fastfit.compiler import (
+    fuse,
+    lower,
+    rules_array,
+    rules_dense,
+    rules_elementwise,
+    rules_formula,
+    rules_loss,
+    rules_move,
+    rules_product,
+    rules_reduce,
+)
 from fastfit.compiler.assemble import Assembly
 from fastfit.compiler.builder import OPS
 from fastfit.graph import storage
@@ -17,7 +29,16 @@ from fastfit.utils import interrupts
 # Seconds that a program runs before Python looks at signals and the progress bar.
 DEADLINE = 0.05
 # Imported for their rules.
-_RULES = (rules_array, rules_dense, rules_loss)
+_RULES = (
+    rules_array,
+    rules_dense,
+    rules_elementwise,
+    rules_formula,
+    rules_loss,
+    rules_move,
+    rules_product,
+    rules_reduce,
+)
 
 
 class Compiled:
@@ -262,27 +283,23 @@ def _new_value(low, variable, tensor):
     if place.kind != "var" or place == low.b.storage(variable._storage):
         return place
     copy = low.b.slot(tensor.shape, tensor.dtype)
-    if tensor.dtype == "float32":
-        _copy(low, place, copy, tensor.shape)
-    elif _is_scalar64(tensor):
-        low.b.emit("copy64", [place, copy], rows=(0, 1), cut="whole")
+    if tensor.dtype in _COPIED:
+        _copy(low, place, copy, tensor)
     else:
         spec = (tensor.shape, tensor.dtype)
 
         def keep(program, batch):
-            lower.view(program, copy, spec, batch)[...] = lower.view(program, place, spec, batch)
+            lower.view(program, copy, spec, batch, writable=True)[...] = lower.view(program, place, spec, batch)
 
         low.b.host(keep, [place], [copy], label="copy")
     return copy
 
 
 def _write(low, variable, tensor, place, target):
-    if _is_scalar64(variable):
-        low.b.emit("copy64", [place, target], rows=(0, 1), cut="whole", phase=2)
-    elif variable.dtype == "float32" and target.packed:
+    if variable.dtype == "float32" and target.packed:
         low.b.emit("pack", [place, target], variable.shape, rows=(0, 1), cut="whole", phase=2)
-    elif variable.dtype == "float32":
-        _copy(low, place, target, variable.shape, phase=2)
+    elif variable.dtype in _COPIED and tensor.dtype == variable.dtype:
+        _copy(low, place, target, variable, phase=2)
     else:
         spec = (variable.shape, tensor.dtype)
 
@@ -292,15 +309,14 @@ def _write(low, variable, tensor, place, target):
         low.b.host(write, [place], [target], phase=2, label=f"assign {variable.path}")
 
 
-def _is_scalar64(x):
-    return x.dtype == "float64" and x.shape == ()
+# Dtypes whose values an instruction copies.
+_COPIED = ("float32", "int32", "float64")
 
 
-def _copy(low, source, target, shape, phase=0):
-    # -0.0 and not 0.0: x + -0.0 is x, bit for bit
-    zero = low.b.constant(np.float32(-0.0))
-    n = int(np.prod(shape))
-    low.b.emit("add", [source, zero, target], (n, 0, 3), rows=(0, 1), cut="whole", cost_fix=n, phase=phase)
+def _copy(low, source, target, x, phase=0):
+    n = prod(x.shape)
+    op, d = ("copy64", (n,)) if x.dtype == "float64" else ("copy_cols", (n, n, 0, 0, n))
+    low.b.emit(op, [source, target], d, rows=(0, 1), cut="whole", cost_fix=n, phase=phase)
 
 
 def predictor(compiled, rows=64):

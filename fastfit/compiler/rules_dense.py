@@ -152,24 +152,3 @@ def emit_db(low, node, gradient, mode, update=(), variant=0, phase=0):
         cost_fix=25.0 * n * (mode == 2),
         phase=phase,
     )
-
-
-@rule("matmul")
-def matmul(low, node):
-    x, w = node.inputs
-    y = node.outputs[0]
-    shape = w.shape if isinstance(w, KerasTensor) else np.shape(w)
-    if len(shape) != 2 or None in shape or not is_f32(x, w, y) or not isinstance(x, KerasTensor):
-        return False
-    if len(x.shape) < 2 or leading(x.shape) is None:
-        return False
-    mul, fix = leading(y.shape[:-1])
-    low.b.emit(
-        "dense",
-        [low.rows_of(x), low.weight(w), None, low.out(y)],
-        (*shape, 0),
-        rows=(mul, fix),
-        cost=2.0 * mul * shape[0] * shape[1],
-        cost_fix=2.0 * fix * shape[0] * shape[1],
-    )
-    return None

@@ -1,17 +1,21 @@
 """Lowering of softmax, losses and the hits of metrics."""
 
 from fastfit.compiler.lower import is_f32, leading, rule
+from fastfit.compiler.rules_formula import softmax_formula
 from fastfit.graph.tensor import KerasTensor
 
 
 def last_axis(node, x):
-    return node.attrs.get("axis", -1) % len(x.shape) == len(x.shape) - 1
+    axis = node.attrs.get("axis", -1)
+    return isinstance(axis, int) and axis % len(x.shape) == len(x.shape) - 1
 
 
 @rule("softmax", "softmax_grad")
 def softmax(low, node):
     y = node.outputs[0]
-    if not is_f32(*node.inputs, y) or not last_axis(node, y) or leading(y.shape) is None or len(y.shape) < 2:
+    if not last_axis(node, y):
+        return softmax_formula(low, node)
+    if not is_f32(*node.inputs, y) or leading(y.shape) is None or len(y.shape) < 2:
         return False
     rows = leading(y.shape[:-1])
     low.b.emit(

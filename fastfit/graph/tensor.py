@@ -197,6 +197,25 @@ def _logical(word, x):
     return f"logical_{word}" if x.dtype == "bool" else f"bitwise_{word}"
 
 
+class Shape(tuple):
+    """A shape whose first axis, if it is the unknown one, has ``times`` elements for each row of the batch.
+
+    Where reshaping has made rows that are no whole parts of a row of the batch, ``times`` is 0.
+    """
+
+    times = 1
+
+    def __new__(cls, dims=(), times=1):
+        shape = super().__new__(cls, dims)
+        if times != 1:
+            shape.times = times
+        return shape
+
+    def __getitem__(self, key):
+        part = super().__getitem__(key)
+        return Shape(part, self.times) if isinstance(key, slice) and not key.start else part
+
+
 class KerasTensor(Operand):
     """A value that will exist when the program runs.
 
@@ -214,7 +233,7 @@ class KerasTensor(Operand):
     """
 
     def __init__(self, shape, dtype="float32", name=None):
-        self.shape = tuple(None if d is None else int(d) for d in shape)
+        self.shape = Shape((None if d is None else int(d) for d in shape), getattr(shape, "times", 1))
         self.dtype = dtype if isinstance(dtype, str) else np.dtype(dtype).name
         self.name = name
         self.node = None
