@@ -8,10 +8,12 @@ from numbers import Real
 from fastfit import losses as losses_module
 from fastfit import metrics as metrics_module
 from fastfit import ops
+from fastfit.graph.tensor import Operand
 from fastfit.utils.naming import to_snake_case
 
 ACCURACY = ("accuracy", "acc")
 CROSSENTROPY = ("crossentropy", "ce")
+BINARY = (losses_module.binary_crossentropy,)
 
 
 class OutputLoss:
@@ -82,6 +84,20 @@ class OutputMetric:
                 )
             self.metric.name = self.identifier
         return self.metric
+
+    def warn_if_ambiguous(self, loss):
+        """Say once that "accuracy" of several labels at once is not what it is taken for.
+
+        loss: of the same output, resolved.
+        """
+        if not isinstance(self.metric, metrics_module.CategoricalAccuracy) or self.identifier not in ACCURACY:
+            return
+        if loss in BINARY or isinstance(loss, losses_module.BinaryCrossentropy):
+            warnings.warn(
+                f"The metric '{self.identifier}' of an output with several units compares the largest of them, also "
+                "beside a binary crossentropy. For labels that are on or off by themselves use 'binary_accuracy'.",
+                stacklevel=2,
+            )
 
 
 def _by_shape(identifier):
@@ -218,6 +234,38 @@ def _weights(loss_weights, names):
         if v is not None and (isinstance(v, bool) or not isinstance(v, Real)):
             raise ValueError(f"`loss_weights` must hold numbers. Received: loss_weights={loss_weights!r}")
     return [None if v is None else float(v) for v in values]
+
+
+def check_target_tensors(targets, names):
+    """Return Keras 2's ``target_tensors``: arrays that `fit` takes for `y` where none is given.
+
+    Parameters
+    ----------
+    targets : None, array, or a list (one per output) or dict (by output) of arrays
+    names : list of str or None
+        Of the outputs; None if they are not known yet.
+    """
+    if targets is None:
+        return None
+    if isinstance(targets, dict):
+        each = list(targets.values())
+        if names is not None:
+            _check_keys("target_tensors", targets, names)
+    elif isinstance(targets, (list, tuple)):
+        each = list(targets)
+        if names is not None and len(each) != len(names):
+            raise ValueError(
+                f"`target_tensors` must have one entry per output, {len(names)} in all. Received {len(each)}."
+            )
+    else:
+        each = [targets]
+    for one in each:
+        if isinstance(one, Operand) or not hasattr(one, "__array__"):
+            raise TypeError(
+                "`target_tensors` must be arrays: there are no placeholders to be fed. Received: "
+                f"{one!r} of type {type(one).__name__}"
+            )
+    return targets
 
 
 def check_sample_weight_mode(mode, names):

@@ -12,6 +12,7 @@ from fastfit.graph.tensor import make_input
 from fastfit.layers.call_context import context
 from fastfit.training import compile_arguments, loops
 from fastfit.training.batch_api import BatchApi
+from fastfit.training.data import is_iterable_data
 from fastfit.training.exclusive import Busy, Exclusive, tracing
 from fastfit.training.objective import Objective
 from fastfit.training.step import Column, feed_dtype, trace_step
@@ -37,6 +38,7 @@ class Trainer(Objective, BatchApi):
             "_data_struct",
             "_settled_struct",
             "_traced_losses",
+            "_target_tensors",
         }
     )
 
@@ -60,6 +62,7 @@ class Trainer(Objective, BatchApi):
             _loss_tracker=None,
             _output_trackers=[],
             _traced_losses=[],
+            _target_tensors=None,
             steps_per_execution=1,
         )
 
@@ -93,7 +96,8 @@ class Trainer(Objective, BatchApi):
         steps_per_execution : int, default=1
             Batch hooks of callbacks are called every so many batches.
         **keras2
-            ``sample_weight_mode`` (None, "temporal", list or dict) and ``target_tensors`` (None).
+            ``sample_weight_mode`` (None, "temporal", list or dict) and ``target_tensors`` (arrays that `fit` takes
+            where it gets no `y`).
 
         Raises
         ------
@@ -103,8 +107,6 @@ class Trainer(Objective, BatchApi):
         loss_weights, metrics = compile_arguments.split_positional(loss_weights, metrics)
         mode = keras2.pop("sample_weight_mode", None)
         targets = keras2.pop("target_tensors", None)
-        if targets is not None:
-            raise ValueError("compile() takes no `target_tensors`: give targets to fit(). Received: target_tensors")
         if keras2:
             raise ValueError(f"Unrecognized arguments of compile(): {sorted(keras2)}")
         if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
@@ -113,6 +115,7 @@ class Trainer(Objective, BatchApi):
         new_optimizer = _optimizer(optimizer)
         names = self._known_output_names()
         compile_arguments.check_sample_weight_mode(mode, names)
+        compile_arguments.check_target_tensors(targets, names)
         arguments = {
             "loss": loss,
             "loss_weights": loss_weights,
@@ -132,6 +135,7 @@ class Trainer(Objective, BatchApi):
                     "jit_compile": jit_compile,
                 },
                 _sample_weight_mode=mode,
+                _target_tensors=targets,
                 steps_per_execution=steps_per_execution,
                 _loss_tracker=metrics_module.Mean(name="loss"),
                 _steps={key: step for key, step in self._steps.items() if key[0] == "predict"},
@@ -290,6 +294,8 @@ class Trainer(Objective, BatchApi):
         """
         epochs = loops.take_old_names(old, epochs)
         self._check_compiled("fit")
+        if y is None and not is_iterable_data(x):
+            y = self._target_tensors
         with self._exclusive("fit"):
             return loops.fit(
                 self,
