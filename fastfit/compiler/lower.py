@@ -290,7 +290,7 @@ def _check_batch_slice(node):
     x, key = node.inputs[0], node.attrs["key"]
     first = next(iter(key if isinstance(key, tuple) else (key,)), None)
     if x.shape and x.shape[0] is None and isinstance(first, slice):
-        if (first.start, first.stop) != (None, None) or first.step not in (None, 1, -1):
+        if first.start not in (None, 0) or first.stop is not None or first.step not in (None, 1, -1):
             raise TypeError(
                 f"A slice of the batch axis, x[{first.start}:{first.stop}:{first.step}] of {x!r}, cannot be compiled: "
                 "batches differ in size. Use all rows, with weights (or fastfit.ops.where) that leave some out."

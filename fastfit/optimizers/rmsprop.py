@@ -64,9 +64,10 @@ class RMSprop(Optimizer):
         self.assign_sub(variable, step)
 
     def native(self, variable=None):
-        name = "rmsprop" + {(0, 0): "", (0, 1): "_mom", (1, 0): "_cen", (1, 1): "_cenmom"}[
-            bool(self.centered), self.momentum > 0
-        ]
+        name = (
+            "rmsprop"
+            + {(0, 0): "", (0, 1): "_mom", (1, 0): "_cen", (1, 1): "_cenmom"}[bool(self.centered), self.momentum > 0]
+        )
         return name, [self._native_weight_decay(variable), float(self.rho), float(self.momentum), float(self.epsilon)]
 
     def native_slots(self, variable_index):

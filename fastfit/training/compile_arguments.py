@@ -13,6 +13,7 @@ from fastfit.utils.naming import to_snake_case
 
 ACCURACY = ("accuracy", "acc")
 CROSSENTROPY = ("crossentropy", "ce")
+BINARY = (losses_module.binary_crossentropy,)
 
 
 class OutputLoss:
@@ -83,6 +84,20 @@ class OutputMetric:
                 )
             self.metric.name = self.identifier
         return self.metric
+
+    def warn_if_ambiguous(self, loss):
+        """Say once that "accuracy" of several labels at once is not what it is taken for.
+
+        loss: of the same output, resolved.
+        """
+        if not isinstance(self.metric, metrics_module.CategoricalAccuracy) or self.identifier not in ACCURACY:
+            return
+        if loss in BINARY or isinstance(loss, losses_module.BinaryCrossentropy):
+            warnings.warn(
+                f"The metric '{self.identifier}' of an output with several units compares the largest of them, also "
+                "beside a binary crossentropy. For labels that are on or off by themselves use 'binary_accuracy'.",
+                stacklevel=2,
+            )
 
 
 def _by_shape(identifier):

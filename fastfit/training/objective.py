@@ -95,7 +95,10 @@ class Objective:
             target = y[m.output]
             if target is None:
                 continue
+            known = m.metric is not None
             metric = m.resolve(target, y_pred[m.output])
+            if not known:
+                m.warn_if_ambiguous(self._output_losses[m.output].function)
             metric.update_state(target, y_pred[m.output], sample_weight=w[m.output] if m.weighted else None)
 
     def _usable_gradients(self, pairs, loss, read):

@@ -13,6 +13,7 @@ from fastfit.layers.call_context import context
 from fastfit.training import compile_arguments, loops
 from fastfit.training.batch_api import BatchApi
 from fastfit.training.custom_step import CustomSteps
+from fastfit.training.data import is_iterable_data
 from fastfit.training.exclusive import Busy, Exclusive, tracing
 from fastfit.training.keras2 import Keras2Methods
 from fastfit.training.keras2_compile import Keras2Arguments
@@ -165,9 +166,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         if losses is not None and sum(o.identifier is not None for o in losses) > 1:
             for name, o in zip(self._known_output_names(), losses, strict=True):
                 trackers.append(None if o.identifier is None else metrics_module.Mean(name=f"{name}_loss"))
-        self.__dict__.update(
-            _output_losses=losses, _output_metrics=metrics, _output_trackers=trackers, _number_of=None
-        )
+        self.__dict__.update(_output_losses=losses, _output_metrics=metrics, _output_trackers=trackers, _number_of=None)
 
     def _graph_model(self):
         """The functional model that defines inputs and outputs, or None."""
@@ -262,10 +261,10 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         graph = self._graph_model()
         return given if graph is None else feed_dtype(graph.inputs[i].dtype)
 
-    def _known_targets(self, y):
+    def _known_targets(self, x, y):
         """Targets that compile() was given, where fit is given none."""
         names = self._known_output_names()
-        if y is not None or self._keras2.targets is None or names is None:
+        if y is not None or self._keras2.targets is None or names is None or is_iterable_data(x):
             return y
         return self._keras2.arrays(names) or None
 
@@ -352,7 +351,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             return loops.fit(
                 self,
                 x,
-                self._known_targets(y),
+                self._known_targets(x, y),
                 batch_size,
                 epochs,
                 verbose,
@@ -400,7 +399,9 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             raise ValueError(f"Arguments not recognized: {sorted(unknown)}")
         self._check_compiled("evaluate")
         with self._exclusive("evaluate", nested=True):
-            logs = loops.evaluate(self, x, self._known_targets(y), batch_size, verbose, sample_weight, steps, callbacks)
+            logs = loops.evaluate(
+                self, x, self._known_targets(x, y), batch_size, verbose, sample_weight, steps, callbacks
+            )
         return logs if return_dict else self._as_list(logs)
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):

@@ -1,5 +1,7 @@
 """Arguments that cannot be: the error of Keras's type, with what was expected and received, before anything changes."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -167,7 +169,10 @@ MODEL = {
     "metrics name": (compiled(metrics={"b": ["mae"]}), ValueError, "'b'"),
     "metrics unknown": (compiled(metrics=["mae", "meanabs"]), ValueError, "meanabs"),
     "weighted metrics": (compiled(weighted_metrics=3), ValueError, "weighted_metrics=3"),
-    "target tensors": (compiled(target_tensors=3), (TypeError, ValueError), "target_tensors"),
+    "target tensors": (compiled(target_tensors=3), TypeError, "target_tensors.*unexpected type.*int"),
+    "symbolic target": (compiled(target_tensors=layers.Input((2,))), ValueError, "from the model's inputs"),
+    "target tensors name": (compiled(target_tensors={"b": Y}), ValueError, "target_tensors.*\\['b'\\]"),
+    "target tensors length": (compiled(target_tensors=[Y, Y]), ValueError, "per output. Received: 2 entries for the 1"),
     "sample weight mode": (compiled(sample_weight_mode="daily"), ValueError, "sample_weight_mode.*daily"),
     "sample weight modes": (compiled(sample_weight_mode={"b": "temporal"}), ValueError, "sample_weight_mode.*'b'"),
     "sample weight mode list": (compiled(sample_weight_mode=[None, "temporal"]), ValueError, "sample_weight_mode"),
@@ -195,6 +200,31 @@ def test_of_a_model(name):
     assert state(model) == before
     assert model.get_compile_config() == config and model.optimizer is optimizer
     assert np.isfinite(model.evaluate(X, Y, verbose=0)[0])
+
+
+@pytest.mark.parametrize("form", [lambda y: y, lambda y: [y], lambda y: {"class": y}])
+def test_target_tensors_are_the_targets_of_fit(form):
+    ours, given = classifier(), classifier()
+    compiled(target_tensors=form(Y))(ours)
+    compiled()(given)
+    logs = ours.fit(X, shuffle=False, verbose=0).history
+    assert logs == given.fit(X, Y, shuffle=False, verbose=0).history
+    assert ours.fit(X, 0 * Y, verbose=0).history != logs  # a y that is given counts
+
+
+def test_accuracy_of_several_labels_warns_once():
+    labels = np.eye(4)[Y]
+    model = models.Sequential([layers.Input((6,)), layers.Dense(4, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+    with pytest.warns(UserWarning, match="'accuracy'.*use 'binary_accuracy'") as caught:
+        model.fit(X, labels, epochs=2, verbose=0)
+        model.evaluate(X, labels, verbose=0)
+    assert len(caught) == 1
+    for loss, metric in (("binary_crossentropy", "binary_accuracy"), ("categorical_crossentropy", "accuracy")):
+        model.compile("sgd", loss, metrics=[metric])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model.fit(X, labels, verbose=0)
 
 
 def test_warnings_of_compile():
