@@ -12,6 +12,8 @@ from fastfit.graph.tensor import KerasTensor
 @rule(*(name for name, op in OPS.items() if op["kind"] == "u"))
 def unary(low, node):
     x, y = node.inputs[0], node.outputs[0]
+    if in_panels(low, node):
+        return None
     if len(node.inputs) != 1 or not is_f32(x, y) or leading(y.shape) is None or not isinstance(x, KerasTensor):
         return False
     mul, fix = leading(y.shape)
@@ -26,6 +28,8 @@ def binary(low, node):
     y = node.outputs[0]
     if y.dtype == "float64" and y.shape == ():
         return scalar64(low, node)
+    if in_panels(low, node):
+        return None
     if not is_f32(x, z, y) or leading(y.shape) is None:
         return False
     found = broadcast(
@@ -38,6 +42,44 @@ def binary(low, node):
     rows, a, modes = found
     low.b.emit(node.operation.name, [low.place(x), low.place(z), low.out(y)], (a, *modes), rows=rows)
     return None
+
+
+# What is 0 for 0.
+ODD = ("negative", "abs", "square", "sqrt", "sign", "relu", "tanh", "expm1", "erf", "log1p")
+
+
+def in_panels(low, node):
+    """Compute a matrix element by element as it lies, if one operand is in panels and the others are so or numbers."""
+    y = node.outputs[0]
+    found = [low.packed(x) for x in node.inputs]
+    if not any(found) or not is_f32(*node.inputs, y) or id(y) in low.sink_of:
+        return False
+    for x, where in zip(node.inputs, found, strict=True):
+        shape = tuple(x.shape) if isinstance(x, KerasTensor) else np.shape(x)
+        if shape != tuple(y.shape) if where else None in shape or prod(shape) != 1:
+            return False
+    places = [where or low.place(x) for x, where in zip(node.inputs, found, strict=True)]
+    out = low.places[id(y)] = low.b.slot(y.shape, packed=True)
+    panel = low.b.engine.panel
+    modes = [0 if where else 3 for where in found] if len(found) > 1 else []
+    low.b.emit(node.operation.name, [*places, out], (y.shape[0] * -(-y.shape[1] // panel) * panel, *modes), rows=(0, 1))
+    if y.shape[1] % panel and not pads_with_zeros(low, node, found):
+        low.dirty.add(out)
+    return True
+
+
+def pads_with_zeros(low, node, found):
+    """Whether zeros that pad the operands' panels give zeros."""
+    name, clean = node.operation.name, [where is not None and where not in low.dirty for where in found]
+    if len(found) == 1:
+        return clean[0] and name in ODD
+    if name == "multiply":
+        return any(clean)
+    if name == "divide":
+        return clean[0] and found[1] is None
+    values = [0.0 if ok else x for ok, x in zip(clean, node.inputs, strict=True)]
+    known = all(ok or not isinstance(x, KerasTensor) for ok, x in zip(clean, node.inputs, strict=True))
+    return known and any(clean) and not np.any(node.operation.meaning(*values))
 
 
 def broadcast(out, *shapes):
@@ -171,6 +213,15 @@ def reduce(low, node):
         return False
     name, rank = node.operation.name, len(x.shape)
     axes = axes_of(node, rank)
+    if axes == tuple(range(rank)) and name != "max" and x.shape[0] is not None and None not in x.shape:
+        where, count = low.packed(x), prod(x.shape)
+        if where is None or where in low.dirty:
+            where, n = low.place(x), count
+        else:
+            n = x.shape[0] * -(-x.shape[1] // low.b.engine.panel) * low.b.engine.panel
+        scale = 1.0 / count if name == "mean" and count else 1.0
+        low.b.emit("sum_all", [where, low.out(y)], (n, 0), (scale,), rows=(0, 1), cut="whole", cost_fix=1.0 * n)
+        return None
     if axes == tuple(range(rank)) and name != "max" and x.shape[0] is None:
         per_row = prod(x.shape[1:])
         low.b.emit(

@@ -71,7 +71,9 @@ def emit_dw(low, node, gradient, mode, update=(), variant=0, phase=0):
     k, n = node.outputs[0].shape
     mul, fix = leading(dy.shape[:-1])
     if in_parts(low, k, n, mul, fix) and mode != 1:
-        emit_parts(low, "dense_dw_sum", low.rows_of(x), low.place(dy), (k, n), mul, gradient, mode, update, variant, phase)
+        emit_parts(
+            low, "dense_dw_sum", low.rows_of(x), low.place(dy), (k, n), mul, gradient, mode, update, variant, phase
+        )
         return
     low.b.emit(
         "dense_dw",

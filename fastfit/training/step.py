@@ -99,10 +99,6 @@ def trace_step(model, kind, x, y, w, batch):
         found = iter(gradients(scaled, [g for g in targets if g is not None]))
         grads = [(v, next(found) if g is not None else None) for v, g in zip(variables, targets, strict=True)]
         grads = model._usable_gradients(grads)
-        with trace.Trace():
-            clipped = optimizer.clip_gradients([g for _, g in grads]) if compiler.is_native(optimizer, grads) else None
-        if clipped is not None:
-            grads = [(v, g) for (v, _), g in zip(grads, clipped, strict=True)]
         optimizer.build(variables)
         optimizer.check_known([v for v, _ in grads])
     compiled = compiler.compile_program(feeds, updates=updates, optimizer=optimizer, gradients=grads, batch=batch)
