@@ -43,7 +43,7 @@ class Plan:
         if optimizer is None:
             return
         acting = optimizer.acting
-        pack_slots(acting, gradients)
+        pack_slots(acting)
         try:
             self._make_parts(acting, gradients)
         except Exception as error:  # whatever a user's update does that symbolic tensors cannot
@@ -87,15 +87,13 @@ def check_traceable(optimizer, pairs, count):
         raise NotTraceable(f"more than {MAX_PARTS} optimizers")
 
 
-def pack_slots(optimizer, gradients):
+def pack_slots(optimizer):
     """Slots lie as their variables do."""
-    inner = {id(o): o for o in getattr(optimizer, "optimizers", [optimizer])}
-    for v, _ in gradients:
-        if v._storage.packed:
-            for o in inner.values():
-                for slot in o.slots_like(v):
-                    if slot.shape == v.shape and slot.dtype == "float32":
-                        storage.pack(slot)
+    for inner in getattr(optimizer, "optimizers", [optimizer]):
+        for v in inner._trainable_variables:
+            for slot in inner.slots_like(v) if v._storage.packed else ():
+                if slot.shape == v.shape and slot.dtype == "float32":
+                    storage.pack(slot)
 
 
 def kernel_of(optimizer, variable):

@@ -99,3 +99,21 @@ def test_panels_are_padded_with_zeros():
 def _raw(packed):
     """The bytes of packed storage."""
     return ctypes.string_at(packed.address, packed.nbytes)
+
+
+def test_average_of_a_weight_without_gradient():
+    """Its average follows it although no update does."""
+    inputs = layers.Input((6,))
+    used, idle = layers.Dense(5)(inputs), layers.Dense(37)(inputs)
+    model = models.Model(inputs, [used, idle])
+    model.compile(optimizers.SGD(0.1, use_ema=True), ["mse", None])
+    idle_kernel = model.layers[2].kernel
+    before = idle_kernel.numpy()
+    x = np.ones((8, 6), "float32")
+    with pytest.warns(UserWarning, match="Gradients do not exist"):
+        model.fit(x, [np.ones((8, 5), "float32"), None], batch_size=4, verbose=0)
+    model.predict(x, verbose=0)  # puts the weight into panels
+    model.fit(x, [np.ones((8, 5), "float32"), None], batch_size=4, verbose=0)
+    average = next(a for a in model.optimizer.slots_like(idle_kernel))
+    np.testing.assert_allclose(average.numpy(), before, rtol=1e-6)
+    np.testing.assert_allclose(idle_kernel.numpy(), before, rtol=1e-6)
