@@ -119,7 +119,8 @@ cdef extern from "fastfit.h" nogil:
         uint64_t step
         const double *learning_rates
         size_t n_rates
-        int64_t *iterations
+        int64_t *const *counters
+        size_t n_counters
         ff_host_fn *host
         void *host_ctx
         unsigned home_shift

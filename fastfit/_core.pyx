@@ -23,8 +23,8 @@ GROUP = np.dtype([("begin", "u4"), ("end", "u4"), ("row_block", "u8"), ("unit_bl
                   ("k_block", "u8"), ("ks", "u8"), ("cost", "f8"), ("cost_fix", "f8")], align=True)
 SLOT = np.dtype([("power", "u4"), ("offset", "u8"), ("bytes", "u8")], align=True)
 COLUMN = np.dtype([("row_bytes", "u8"), ("dtype", "u4")], align=True)
-VARIANT = np.dtype([("op", "u4"), ("state", "u4"), ("every", "u8"), ("h", "f8", 8)], align=True)
-WHEN = np.dtype([("divide", "u8"), ("period", "u8")], align=True)
+VARIANT = np.dtype([("op", "u4"), ("state", "u4"), ("every", "u8"), ("counter", "u8"), ("h", "f8", 8)], align=True)
+WHEN = np.dtype([("divide", "u8"), ("period", "u8"), ("counter", "u8")], align=True)
 VAR = np.dtype([("data", "u8"), ("bytes", "u8")], align=True)
 assert INSTR.itemsize == sizeof(ff_instr) and GROUP.itemsize == sizeof(ff_group)
 assert SLOT.itemsize == sizeof(ff_slot) and COLUMN.itemsize == sizeof(ff_column)
@@ -379,7 +379,7 @@ cdef class Program:
         return text[:size].decode()
 
     def run(self, list sources, list sinks, order, size_t start, size_t stop, size_t batch, size_t max_steps=0,
-            double seconds=0, uint64_t seed=0, uint64_t step=0, learning_rates=None, Storage iterations=None,
+            double seconds=0, uint64_t seed=0, uint64_t step=0, learning_rates=None, list counters=None,
             unsigned home_shift=0, size_t max_threads=0, size_t force_threads=0):
         """Runs steps over rows [start, stop) of the order.
 
@@ -391,6 +391,10 @@ cdef class Program:
             C-contiguous and writable; row i of the run goes to row i.
         order : ndarray of int64, or None
             Source rows in the order of use.
+        learning_rates : ndarray of float64, two-dimensional
+            A row per step, or one for all, with a learning rate for each counter.
+        counters : list of Storage
+            Iterations of each optimizer, int64.
         seconds : float
             Stop at the first step's end after this time; 0 for no deadline.
 
@@ -410,7 +414,8 @@ cdef class Program:
         cdef void *c_sinks[64]
         cdef cnp.ndarray a
         cdef cnp.ndarray[cnp.int64_t, ndim=1, mode="c"] c_order = order
-        cdef cnp.ndarray[cnp.float64_t, ndim=1, mode="c"] c_rates = learning_rates
+        cdef cnp.ndarray[cnp.float64_t, ndim=2, mode="c"] c_rates = learning_rates
+        cdef int64_t *c_counters[64]
         cdef size_t i
         if len(sources) != len(self.source_columns) or len(sinks) != len(self.sink_columns) or len(sources) > 64 \
                 or len(sinks) > 64:
@@ -437,13 +442,19 @@ cdef class Program:
             if <size_t>len(order) < stop:
                 raise ValueError(f"order has {len(order)} entries, expected at least {stop}")
             run.order = <const int64_t *>cnp.PyArray_DATA(c_order)
-        if learning_rates is not None:
+        if counters:
+            if len(counters) > 64:
+                raise ValueError(f"At most 64 counters of iterations. Received: {len(counters)}")
+            if c_rates is None or cnp.PyArray_DIM(c_rates, 1) != len(counters):
+                raise ValueError(f"learning_rates must have a column for each of {len(counters)} counters")
+            for i in range(len(counters)):
+                if (<Storage?>counters[i]).nbytes != 8:
+                    raise ValueError("a counter of iterations must be one int64")
+                c_counters[i] = <int64_t *>(<Storage>counters[i]).ptr
+            run.counters = <int64_t *const *>c_counters
+            run.n_counters = len(counters)
             run.learning_rates = <const double *>cnp.PyArray_DATA(c_rates)
-            run.n_rates = len(learning_rates)
-        if iterations is not None:
-            if iterations.nbytes != 8:
-                raise ValueError("iterations must be one int64")
-            run.iterations = <int64_t *>iterations.ptr
+            run.n_rates = cnp.PyArray_DIM(c_rates, 0)
         run.sources = c_sources
         run.sinks = c_sinks
         run.start, run.stop, run.batch, run.max_steps, run.seconds = start, stop, batch, max_steps, seconds

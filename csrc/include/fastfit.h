@@ -101,16 +101,18 @@ typedef struct ff_group {
 } ff_group;
 
 /* An optimizer with its hyperparameters. It acts at every `every`-th step (0 counts as 1) and
- * counts only those steps; `state` is 0, or 1 + the variable of one float32 that it keeps. */
+ * counts only those steps, by counter `counter` of the run, whose learning rate it takes;
+ * `state` is 0, or 1 + the variable of one float32 that it keeps. */
 typedef struct ff_opt_variant {
     uint32_t op, state;
-    uint64_t every;
+    uint64_t every, counter;
     double h[8];
 } ff_opt_variant;
 
-/* A stage runs only in steps where (iterations / divide + 1) % period is 0; 0 counts as 1. */
+/* A stage runs only in steps where (c / divide + 1) % period is 0, c from that counter of
+ * the run; 0 counts as 1. */
 typedef struct ff_when {
-    uint64_t divide, period;
+    uint64_t divide, period, counter;
 } ff_when;
 
 typedef struct ff_var {
@@ -172,9 +174,10 @@ typedef struct ff_run {
     size_t max_steps;              /* 0: no bound */
     double seconds;                /* stop at the first step's end after this; 0: no deadline */
     uint64_t seed, step;           /* Philox key; number of the first step */
-    const double *learning_rates;  /* one per step, or one for all if n_rates is 1 */
+    int64_t *const *counters;      /* iterations of each optimizer, incremented per step */
+    size_t n_counters;
+    const double *learning_rates;  /* for each step those of all counters, or one set if n_rates is 1 */
     size_t n_rates;
-    int64_t *iterations;           /* the optimizer's, incremented per step; NULL if nothing depends on it */
     ff_host_fn *host;
     void *host_ctx;
     unsigned home_shift;           /* moves every tile to another owner, for tests */

@@ -31,7 +31,7 @@ typedef struct ff_step {
     uint64_t seed;   /* of the run */
     uint64_t index;  /* of the step, counts on over epochs and runs */
     size_t batch;    /* rows of this batch */
-    float rate;      /* learning rate */
+    const double *rates; /* learning rates of all counters */
     uint32_t *fault; /* set (atomically) to 1 + row in the batch of a bad label; 0 is none */
 } ff_step;
 

@@ -263,20 +263,20 @@ static ff_status run_stage(ff_program *p, const ff_run *run, size_t s, size_t th
     return FF_OK;
 }
 
-/* Is (iterations / divide + 1) a multiple of the period? */
-static int due(uint64_t divide, uint64_t period, const ff_run *run)
+static int due(const ff_when *when, const ff_run *run)
 {
-    return period <= 1 || ((uint64_t)*run->iterations / (divide ? divide : 1) + 1) % period == 0;
+    if (when->period <= 1) return 1;
+    return ((uint64_t)*run->counters[when->counter] / (when->divide ? when->divide : 1) + 1) % when->period == 0;
 }
 
-/* Constants of every optimizer for a step of this learning rate. */
-static void prepare_updates(ff_program *p, const ff_run *run, double rate)
+/* Constants of every optimizer for this step. */
+static void prepare_updates(ff_program *p, const ff_run *run)
 {
     for (size_t v = 0; v < p->desc.n_opts; v++) {
         const ff_opt_variant *const opt = &p->desc.opts[v];
         const float state = opt->state ? *(const float *)p->desc.vars[opt->state - 1].data : 0.0f;
-        ff_opt_prep((int)opt->op, opt->h, rate, *run->iterations / (int64_t)(opt->every ? opt->every : 1) + 1, state,
-                    p->opt_c[v]);
+        const int64_t done = *run->counters[opt->counter] / (int64_t)(opt->every ? opt->every : 1);
+        ff_opt_prep((int)opt->op, opt->h, p->step.rates[opt->counter], done + 1, state, p->opt_c[v]);
     }
 }
 
@@ -285,9 +285,10 @@ static void finish_updates(ff_program *p, const ff_run *run)
 {
     for (size_t v = 0; v < p->desc.n_opts; v++) {
         const ff_opt_variant *const opt = &p->desc.opts[v];
-        if (opt->state && due(1, opt->every, run)) *(float *)p->desc.vars[opt->state - 1].data = p->opt_c[v][FF_OPT_STATE];
+        const ff_when when = {1, opt->every, opt->counter};
+        if (opt->state && due(&when, run)) *(float *)p->desc.vars[opt->state - 1].data = p->opt_c[v][FF_OPT_STATE];
     }
-    if (run->iterations) ++*run->iterations;
+    for (size_t i = 0; i < run->n_counters; i++) ++*run->counters[i];
 }
 
 static ff_status run_step(ff_program *p, const ff_run *run, size_t threads, ff_run_result *result, ff_error *err)
@@ -301,12 +302,14 @@ static ff_status run_step(ff_program *p, const ff_run *run, size_t threads, ff_r
             }
         }
         if (s == p->desc.n_stages) break;
-        if (!due(p->desc.when[s].divide, p->desc.when[s].period, run)) continue;
+        if (!due(&p->desc.when[s], run)) continue;
         const ff_status status = run_stage(p, run, s, threads, err);
         if (status != FF_OK) return status;
     }
     return FF_OK;
 }
+
+static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 static ff_status check_run(const ff_program *p, const ff_run *run, ff_error *err)
 {
@@ -321,11 +324,15 @@ static ff_status check_run(const ff_program *p, const ff_run *run, ff_error *err
             return ff_fail(err, FF_EARG, "source %zu has %llu rows, expected %zu", s,
                            (unsigned long long)run->sources[s].rows, run->stop);
     }
-    int counts = p->desc.n_opts != 0;
-    for (size_t s = 0; s < p->desc.n_stages; s++) counts |= p->desc.when[s].period > 1;
-    for (size_t i = 0; i < p->desc.n_instrs; i++) counts |= p->desc.instrs[i].op == FF_OP_RATE;
-    if (counts && (!run->iterations || !run->learning_rates || run->n_rates == 0))
-        return ff_fail(err, FF_EARG, "a training program needs a learning rate and an iteration counter");
+    uint64_t counters = 0; /* that the program wants */
+    for (size_t v = 0; v < p->desc.n_opts; v++) counters = larger(counters, p->desc.opts[v].counter + 1);
+    for (size_t s = 0; s < p->desc.n_stages; s++)
+        if (p->desc.when[s].period > 1) counters = larger(counters, p->desc.when[s].counter + 1);
+    for (size_t i = 0; i < p->desc.n_instrs; i++)
+        if (p->desc.instrs[i].op == FF_OP_RATE) counters = larger(counters, p->desc.instrs[i].d[0] + 1);
+    if (run->n_counters < counters || (counters && (!run->learning_rates || run->n_rates == 0)))
+        return ff_fail(err, FF_EARG, "a training program needs %llu learning rates and counters of iterations, has %zu",
+                       (unsigned long long)counters, run->n_counters);
     return FF_OK;
 }
 
@@ -372,12 +379,11 @@ ff_status ff_program_run(ff_program *p, const ff_run *run, ff_run_result *result
             break;
         }
         bind_step(p, run, at, side, more);
-        const double rate = run->n_rates ? run->learning_rates[result->steps % run->n_rates] : 0.0;
-        prepare_updates(p, run, rate);
+        p->step.rates = run->n_rates ? run->learning_rates + result->steps % run->n_rates * run->n_counters : NULL;
+        prepare_updates(p, run);
         p->step.seed = run->seed;
         p->step.index = run->step + result->steps;
         p->step.batch = n;
-        p->step.rate = (float)rate;
         p->step.fault = (uint32_t *)&p->fault;
         atomic_store_explicit(&p->fault, 0, memory_order_relaxed);
         status = run_step(p, run, threads, result, err);

@@ -9,7 +9,6 @@ import numpy as np
 
 from fastfit import _core
 from fastfit.compiler import (
-    fuse,
     lower,
     rules_array,
     rules_dense,
@@ -22,6 +21,7 @@ from fastfit.compiler import (
 )
 from fastfit.compiler.assemble import Assembly
 from fastfit.compiler.builder import OPS
+from fastfit.compiler.updates import Plan
 from fastfit.graph import storage
 from fastfit.graph.tensor import KerasTensor, topological
 from fastfit.utils import interrupts
@@ -53,11 +53,14 @@ class Compiled:
         The sinks.
     labels : dict
         Source column to the number of classes, for columns that hold class ids.
+    counters : list of Optimizer
+        Whose iterations a run counts, and whose learning rates it needs.
     """
 
-    def __init__(self, assembly, variables, outputs, labels=()):
+    def __init__(self, assembly, variables, outputs, labels=(), counters=()):
         self.assembly = assembly
         self.labels = dict(labels)
+        self.counters = list(counters)
         self.outputs = outputs
         self.source_shapes = assembly.source_shapes
         self._borrowed = [(v, v._storage) for v in variables]
@@ -155,16 +158,11 @@ def compile_program(feeds, outputs=(), updates=(), optimizer=None, gradients=(),
     roots = outputs + [t for _, t in updates] + [g for _, g in gradients]
     order = topological(roots)
     _pack_weights(order)
-    if optimizer is not None and is_native(optimizer, gradients):
-        for v, _ in gradients:
-            if v._storage.packed:
-                for slot in slots_of(optimizer, v):
-                    storage.pack(slot)
-    low = lower.Lowering(storage.engine(), feeds, roots, outputs, batch)
-    plan = _plan_updates(low, optimizer, gradients)
+    plan = Plan(optimizer, gradients, order)
+    low = lower.Lowering(storage.engine(), feeds, [*outputs, *(t for _, t in updates), *plan.roots], outputs, batch)
+    plan.attach(low)
     low.run()
-    for emit in plan:
-        emit()
+    plan.emit(low)
     _assign(low, updates)
     for function in after:
         low.b.host(lambda program, n, f=function: f(), [], [], phase=2, label=getattr(function, "__name__", "after"))
@@ -172,7 +170,7 @@ def compile_program(feeds, outputs=(), updates=(), optimizer=None, gradients=(),
     variables += [v for v, _ in gradients] + [v for v, _ in updates]
     if optimizer is not None:
         variables += [v for v in optimizer.variables if v._storage.dtype == np.float32]
-    return Compiled(Assembly(low.b, batch), variables, outputs, low.label_columns)
+    return Compiled(Assembly(low.b, batch), variables, outputs, low.label_columns, plan.counters)
 
 
 def _pack_weights(order):
@@ -183,89 +181,6 @@ def _pack_weights(order):
         w = node.inputs[1]
         if isinstance(w, KerasTensor) and w.node.operation == "variable" and len(w.shape) == 2 and w.dtype == "float32":
             storage.pack(w.node.attrs["variable"])
-
-
-def _plan_updates(low, optimizer, gradients):
-    """How each variable is updated: functions that emit it, once the graph is lowered."""
-    if optimizer is None:
-        return []
-    if not is_native(optimizer, gradients):
-        return [lambda: _host_update(low, optimizer, gradients)]
-    return [_native_update(low, optimizer, v, g) for v, g in gradients]
-
-
-def is_native(optimizer, gradients):
-    """Whether kernels do the whole update; gradients come clipped already."""
-    return (
-        optimizer.native() is not None
-        and not optimizer.use_ema
-        and not optimizer.gradient_accumulation_steps
-        and optimizer.loss_scale_factor is None
-        and all(v.constraint is None and v.dtype == "float32" for v, _ in gradients)
-    )
-
-
-def slots_of(optimizer, variable):
-    """The slots of a variable in the native update's order."""
-    return optimizer.native_slots(optimizer._get_variable_index(variable))
-
-
-def _native_update(low, optimizer, variable, gradient):
-    op, h = optimizer.native(variable)
-    variant = low.b.variant(op, h)
-    weight = low.b.storage(variable._storage)
-    slots = [low.b.storage(s._storage) for s in slots_of(optimizer, variable)]
-    update = [weight, *slots]
-    packed = variable._storage.packed
-    name, emit = ("dense_dw", rules_dense.emit_dw) if packed else ("dense_db", rules_dense.emit_db)
-    terms = fuse.gradient_terms(gradient, low.users, name)
-    if terms is None or not all(_fusable(n) for n in terms):
-        return lambda: _flat_update(low, op, variant, update, _gradient_place(low, gradient, packed), variable)
-    low.late_grads.update(id(n) for n in terms)
-    low.skip.update(id(n) for n in fuse.sum_nodes(gradient, name))
-    if len(terms) == 1:
-        return lambda: emit(low, terms[0], None, 2, update, variant, phase=1)
-
-    def summed():
-        place = low.b.slot(variable.shape, packed=packed)
-        for i, node in enumerate(terms):
-            emit(low, node, place, 0 if i == 0 else 1)
-        _flat_update(low, op, variant, update, place, variable)
-
-    return summed
-
-
-def _fusable(node):
-    dy = node.inputs[-1]
-    shapes_fit = lower.leading(dy.shape[:-1]) is not None and len(dy.shape) >= 2
-    return shapes_fit and lower.is_f32(*node.inputs, node.outputs[0])
-
-
-def _gradient_place(low, gradient, packed):
-    where = low.places.get(id(gradient))
-    if packed:
-        return where if where is not None and where.packed else low.weight(gradient)
-    return low.place(gradient)
-
-
-def _flat_update(low, op, variant, update, place, variable):
-    n = variable._storage.nbytes // 4
-    low.b.emit(op, [place, *update], (n, variant), rows=(0, 1), cut="whole", cost_fix=25.0 * n, phase=1)
-
-
-def _host_update(low, optimizer, gradients):
-    """The optimizer's own arithmetic in NumPy, for what no kernel does."""
-    places = [low.place(g) for _, g in gradients]
-    variables = [v for v, _ in gradients]
-
-    def update(program, batch):
-        arrays = [
-            lower.view(program, w, (v.shape, "float32"), batch).copy() for w, v in zip(places, variables, strict=True)
-        ]
-        optimizer.apply(arrays, variables)
-
-    # every variable: the optimizer may read any of them
-    low.b.host(update, places, [low.b.storage(v._storage) for v in variables], phase=1, label="optimizer")
 
 
 def _assign(low, updates):

@@ -71,6 +71,8 @@ class Lowering:
         self.late_grads = set()
         self.known = {id(node) for node in self.order}
         self.kept = []  # tensors made while lowering: their ids must stay theirs
+        self.blocks = {}
+        self.dirty = set()
 
     # Where values are ---------------------------------------------------------------------------------------------
 
@@ -150,12 +152,16 @@ class Lowering:
             self.plain[id(x)] = out
         return self.plain[id(x)]
 
+    def packed(self, x):
+        """Location of a matrix that is in panels already, else None. What pads them may be anything if it is dirty."""
+        where = self.places.get(id(x)) if isinstance(x, KerasTensor) else None
+        return where if where is not None and where.packed else None
+
     def weight(self, w):
-        """Location of a (k, n) matrix in panels."""
-        if isinstance(w, KerasTensor):
-            where = self.places[id(w)] if id(w) in self.places else None
-            if where is not None and where.packed:
-                return where
+        """Location of a (k, n) matrix in panels, padded with zeros."""
+        where = self.packed(w)
+        if where is not None and where not in self.dirty:
+            return where
         out = self.b.slot(np.shape(w) if not isinstance(w, KerasTensor) else w.shape, packed=True)
         self.b.emit("pack", [self.place(w), out], tuple(w.shape), rows=(0, 1), cut="whole")
         return out
@@ -227,6 +233,23 @@ class Lowering:
                 stack += [(x.node, False) for x in node.inputs if isinstance(x, KerasTensor)]
         return order
 
+    def write(self, variable, tensor):
+        """Set a variable to a tensor's value."""
+        target = self.b.storage(variable._storage)
+        if variable.dtype != "float32" or tensor.dtype != "float32":
+            place = self.place(tensor, tensor.dtype)
+
+            def write(program, batch):
+                variable._storage.write(view(program, place, (variable.shape, tensor.dtype), batch))
+
+            self.b.host(write, [place], [target], label=f"assign {variable.path}")
+        elif not variable._storage.packed:
+            self.b.copy(self.place(tensor), target, prod(variable.shape))
+        elif self.packed(tensor) is not None and self.packed(tensor) not in self.dirty:
+            self.b.copy(self.packed(tensor), target, variable._storage.nbytes // 4)
+        else:
+            self.b.emit("pack", [self.place(tensor), target], variable.shape, rows=(0, 1), cut="whole")
+
     def copy_to_sink(self, tensor, where):
         check_sink(tensor)
         n = prod(tensor.shape[1:])
@@ -235,15 +258,26 @@ class Lowering:
 
     # The walk -----------------------------------------------------------------------------------------------------
 
-    def run(self):
+    def add(self, roots):
+        """Nodes that further roots need, for `run`; those that are lowered already are not among them."""
+        new = [node for node in topological(roots) if id(node) not in self.known]
+        self.known.update(id(node) for node in new)
+        self.order += new
+        for tensor, nodes in fuse.users(new, roots).items():
+            self.users.setdefault(tensor, []).extend(nodes)
+        return new
+
+    def run(self, nodes=None):
         """Lower every node that nothing else has taken in."""
-        for node in self.order:
+        for node in self.order if nodes is None else nodes:
+            if id(node) in self.blocks:
+                self.blocks[id(node)]()
             if id(node) in self.skip:
                 continue
             if node.operation == "input":
                 self.feed(node)
-            elif node.operation == "variable":
-                self.variable(node)
+            elif node.operation in ("variable", "rate"):
+                self.leaf(node)
             else:
                 self.op(node)
 
@@ -254,9 +288,14 @@ class Lowering:
         if id(tensor) in self.sink_of:
             self.copy_to_sink(tensor, self.gather(tensor, "float32"))
 
-    def variable(self, node):
-        variable = node.attrs["variable"]
-        self.places[id(node.outputs[0])] = self.b.storage(variable._storage)
+    def leaf(self, node):
+        """The value of a variable, or this step's learning rate."""
+        tensor = node.outputs[0]
+        if node.operation == "variable":
+            self.places[id(tensor)] = self.b.storage(node.attrs["variable"]._storage)
+        elif id(tensor) not in self.places:
+            self.places[id(tensor)] = self.b.slot(())
+            self.b.emit("rate", [self.places[id(tensor)]], (node.attrs["counter"],), rows=(0, 1), cut="whole")
 
     def op(self, node):
         if node.operation.name == "getitem":

@@ -17,7 +17,7 @@ class RMSprop(Optimizer):
         Joins the mean square under the root.
     centered : bool, default=False
         Subtract the squared mean gradient: a variance instead of a mean square.
-    **kwargs
+    *common, **kwargs
         Those of `Optimizer`.
     """
 
@@ -29,9 +29,10 @@ class RMSprop(Optimizer):
         epsilon=1e-7,
         centered=False,
         weight_decay=None,
+        *common,
         **kwargs,
     ):
-        super().__init__(learning_rate, weight_decay=weight_decay, **kwargs)
+        super().__init__(learning_rate, weight_decay, *common, **kwargs)
         self.rho = rho
         self.momentum = momentum
         self.epsilon = 1e-7 if epsilon is None else epsilon

@@ -93,10 +93,6 @@ def trace_step(model, kind, x, y, w, batch):
         optimizer, grads, updates, loss, read = _default(model, kind, tensors)
     if kind == "train" and optimizer is not None and grads:
         grads = model._usable_gradients(grads, loss, read)
-        with trace.Trace():
-            clipped = optimizer.clip_gradients([g for _, g in grads]) if compiler.is_native(optimizer, grads) else None
-        if clipped is not None:
-            grads = [(v, g) for (v, _), g in zip(grads, clipped, strict=True)]
         optimizer.build(model.trainable_variables)
         optimizer.check_known([v for v, _ in grads])
     compiled = compiler.compile_program(feeds, updates=updates, optimizer=optimizer, gradients=grads, batch=batch)

@@ -405,8 +405,9 @@ static void ftrl_edges(const ff_kernels *k)
 static void rate(const ff_kernels *k)
 {
     float y[2] = {0, 7};
-    const ff_step step = {.rate = 0.25f};
-    const ff_args a = {.p = {y}, .step = &step};
+    const double rates[] = {0.5, 0.25};
+    const ff_step step = {.rates = rates};
+    const ff_args a = {.p = {y}, .d = {1}, .step = &step};
     k->fn[FF_OP_RATE](&a);
     CHECK(y[0] == 0.25f && y[1] == 7, "%s rate is %g", k->isa, (double)y[0]);
     check_done("%s rate", k->isa);

@@ -98,8 +98,8 @@ static ff_status make(ff_engine *engine, net *out, int broken, ff_error *err)
     const uint32_t stages[] = {0, 1, 2, 4};
     const ff_var vars[] = {{out->w1, size1 * 4}, {out->w2, size2 * 4}};
     const ff_column sources[] = {{K * 4, FF_F32}, {4, FF_I32}};
-    const ff_opt_variant opt = {FF_OP_SGD, broken == 11 ? 3 : 0, 0, {0}};
-    const ff_when when[] = {{0, 0}, {0, 0}, {2, out->period}};
+    const ff_opt_variant opt = {FF_OP_SGD, broken == 11 ? 3 : 0, 0, 0, {0}};
+    const ff_when when[] = {{0, 0, 0}, {0, 0, 0}, {2, out->period, 0}};
     ff_program_desc desc = {.instrs = fixed, .n_instrs = 11, .groups = groups, .n_groups = 4, .stages = stages,
                             .when = when, .n_stages = 3, .commit = 2, .slots = slots, .n_slots = SLOTS,
                             .vars = vars, .n_vars = 2, .sources = sources, .n_sources = 2, .opts = &opt, .n_opts = 1};
@@ -142,7 +142,7 @@ int main(void)
         for (int c = 0; c < 4; c++)
             for (unsigned shift = 0; shift < 3; shift++) {
                 CHECK(make(engine, &n, 0, &err) == FF_OK);
-                int64_t iterations = 0;
+                int64_t iterations = 0, *const counters[] = {&iterations};
                 ff_run run = {0};
                 run.sources = sources;
                 run.order = order;
@@ -150,7 +150,8 @@ int main(void)
                 run.batch = BATCH;
                 run.learning_rates = &rate;
                 run.n_rates = 1;
-                run.iterations = &iterations;
+                run.counters = counters;
+                run.n_counters = 1;
                 run.force_threads = counts[c];
                 run.home_shift = shift;
                 ff_run_result result;
@@ -170,7 +171,7 @@ int main(void)
         CHECK(make(engine, &n, 0, &err) == FF_OK);
         float *const before = ff_alloc(size);
         memcpy(before, n.w1, size);
-        int64_t iterations = 0;
+        int64_t iterations = 0, *const counters[] = {&iterations};
         y[order[40]] = C;
         ff_run run = {0};
         run.sources = sources;
@@ -179,7 +180,8 @@ int main(void)
         run.batch = BATCH;
         run.learning_rates = &rate;
         run.n_rates = 1;
-        run.iterations = &iterations;
+        run.counters = counters;
+        run.n_counters = 1;
         ff_run_result result;
         CHECK(ff_program_run(n.program, &run, &result, &err) == FF_ELABEL);
         CHECK(result.bad_row == 40 && result.steps == 0 && iterations == 0);
@@ -209,7 +211,7 @@ int main(void)
             CHECK(ff_program_run(n.program, &run, &result, &err) == FF_OK && iterations == step + 1);
             CHECK((memcmp(last, n.w1, size) != 0) == ((step / 2 + 1) % 3 == 0));
         }
-        run.iterations = NULL;
+        run.n_counters = 0;
         CHECK(ff_program_run(n.program, &run, &result, &err) == FF_EARG);
         ff_free(last);
         drop(&n);

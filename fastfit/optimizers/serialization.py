@@ -1,0 +1,19 @@
+"""Names and configs of optimizers; the classes enter themselves when the package is imported."""
+
+from fastfit.utils.registry import Registry
+
+
+class _Optimizers(Registry):
+    """A registry in which names match in any case."""
+
+    def find(self, name, custom_objects=None):
+        known = name.lower() if name.lower() in self.names else name
+        return super().find(known, custom_objects)
+
+    def add(self, classes):
+        """Enter classes by their names, in lower case too."""
+        for cls in classes:
+            self.names[cls.__name__] = self.names[cls.__name__.lower()] = cls
+
+
+REGISTRY = _Optimizers("optimizer", "optimizers", [])
