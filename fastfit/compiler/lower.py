@@ -208,9 +208,10 @@ class Lowering:
         """`place` of an operand of an instruction on floats ("f") or int32 ("i")."""
         return self.place(x, "float32" if kind == "f" else "int32")
 
-    def expand(self, node, tensor):
-        """Lower an op as a formula of others: `tensor` is what they make of the op's inputs."""
-        self.alias(node.outputs[0], self.lowered(tensor))
+    def expand(self, node, *tensors):
+        """Lower an op as a formula of others: `tensors` are what they make of the op's inputs, one per output."""
+        for output, tensor in zip(node.outputs, tensors, strict=True):
+            self.alias(output, self.lowered(tensor))
 
     def lowered(self, tensor):
         """A tensor that was made while lowering, lowered itself."""

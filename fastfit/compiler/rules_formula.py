@@ -129,7 +129,7 @@ def _categorical_grad(target, output, dy, from_logits=False, axis=-1):
     return dy * (dq - A("sum", dq * q, axis=axis, keepdims=True)) / total
 
 
-def _hot(target, output, axis):
+def hot_rows(target, output, axis):
     """Class ids as rows of zeros and ones; ids out of range give zeros, and pick nothing."""
     if len(target.shape) == len(output.shape):
         target = A("squeeze", target, axis=axis)
@@ -138,21 +138,21 @@ def _hot(target, output, axis):
     return A("one_hot", target, num_classes=classes, axis=axis_in(axis, len(output.shape)), dtype="float32")
 
 
-def _sparse(target, output, from_logits=False, axis=-1):
-    hot = _hot(target, output, axis)
+def sparse_crossentropy(target, output, from_logits=False, axis=-1):
+    hot = hot_rows(target, output, axis)
     # not a product: the logarithm of another class may be infinite
     return A("negative", A("sum", A("where", hot, _logs(output, from_logits, axis), 0.0), axis=axis))
 
 
 def _sparse_grad(target, output, dy, from_logits=False, axis=-1):
-    return _categorical_grad(_hot(target, output, axis), output, dy, from_logits, axis)
+    return _categorical_grad(hot_rows(target, output, axis), output, dy, from_logits, axis)
 
 
 CROSSENTROPIES = {
     "binary_crossentropy": _binary,
     "categorical_crossentropy": _categorical,
     "categorical_ce_grad": _categorical_grad,
-    "sparse_categorical_crossentropy": _sparse,
+    "sparse_categorical_crossentropy": sparse_crossentropy,
     "sparse_ce_grad": _sparse_grad,
 }
 

@@ -1,7 +1,8 @@
 """Lowering of softmax, losses and the hits of metrics."""
 
 from fastfit.compiler.lower import is_f32, leading, rule
-from fastfit.compiler.rules_formula import softmax_formula
+from fastfit.compiler.rules_formula import hot_rows, softmax_formula, sparse_crossentropy
+from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
 
 
@@ -36,9 +37,14 @@ def crossentropy(low, node):
     if not is_f32(z) or leading(z.shape) is None or len(z.shape) < 2:
         return False
     c = z.shape[-1]
-    t = low.labels(target, c) if name == "softmax_ce" else low.place(target)
-    if t is None or (name != "softmax_ce" and not is_f32(target)):
+    if name != "softmax_ce" and not is_f32(target):
         return False
+    t = low.labels(target, c) if name == "softmax_ce" else low.place(target)
+    if t is None:
+        if low.kind(target) is None or leading(target.shape) is None:
+            return False
+        low.expand(node, sparse_crossentropy(target, z, from_logits=True), apply("softmax", z, axis=-1))
+        return None
     rows = leading(z.shape[:-1])
     low.b.emit(name, [low.place(z), t, low.out(p), low.out(loss)], (c,), rows=rows, cost=20.0 * rows[0] * c)
     return None
@@ -51,9 +57,14 @@ def crossentropy_grad(low, node):
     if not is_f32(p, g) or leading(dz.shape) is None:
         return False
     c = dz.shape[-1]
-    t = low.labels(target, c) if name == "softmax_ce_grad" else low.place(target)
-    if t is None or (name != "softmax_ce_grad" and not is_f32(target)):
+    if name != "softmax_ce_grad" and not is_f32(target):
         return False
+    t = low.labels(target, c) if name == "softmax_ce_grad" else low.place(target)
+    if t is None:
+        if low.kind(target) is None or leading(target.shape) is None:
+            return False
+        low.expand(node, apply("expand_dims", g, axis=-1) * (p - hot_rows(target, p, -1)))
+        return None
     low.b.emit(name, [low.place(p), t, low.place(g), low.out(dz)], (c,), rows=leading(dz.shape[:-1]))
     return None
 

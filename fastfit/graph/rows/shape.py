@@ -301,7 +301,7 @@ def _pad(x, pad_width, mode="constant", constant_values=0):
 def _pad_grad(node, dy):
     if node.attrs.get("mode", "constant") != "constant":
         return [A("pad_grad", dy, node.inputs[0], **node.attrs)]
-    key = tuple(slice(before, -after if after else None) for before, after in node.attrs["pad_width"])
+    key = tuple(slice(before or None, -after or None) for before, after in node.attrs["pad_width"])
     return [A("getitem", dy, key=key)]
 
 
