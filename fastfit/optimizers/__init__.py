@@ -23,10 +23,8 @@ from fastfit.optimizers.serialization import REGISTRY
 from fastfit.optimizers.sgd import SGD as SGD
 
 REGISTRY.add(
-    [
-        *(SGD, RMSprop, Adam, AdamW, Adamax, Nadam, Adagrad, Adadelta, Ftrl, Lion, Lamb, Adafactor, Muon),
-        *(ScheduleFreeAdamW, LossScaleOptimizer, MultiOptimizer, OptimizerMap),
-    ]
+    *(SGD, RMSprop, Adam, AdamW, Adamax, Nadam, Adagrad, Adadelta, Ftrl, Lion, Lamb, Adafactor, Muon),
+    *(ScheduleFreeAdamW, LossScaleOptimizer, MultiOptimizer, OptimizerMap),
 )
 
 

@@ -10,10 +10,10 @@ class _Optimizers(Registry):
         known = name.lower() if name.lower() in self.names else name
         return super().find(known, custom_objects)
 
-    def add(self, classes):
+    def add(self, *classes):
         """Enter classes by their names, in lower case too."""
-        for cls in classes:
-            self.names[cls.__name__] = self.names[cls.__name__.lower()] = cls
+        super().add(*classes)
+        self.names.update({cls.__name__.lower(): cls for cls in classes})
 
 
-REGISTRY = _Optimizers("optimizer", "optimizers", [])
+REGISTRY = _Optimizers("optimizer", "optimizers")

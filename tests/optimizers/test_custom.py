@@ -7,7 +7,7 @@ import pytest
 import fastfit
 from fastfit import ops, optimizers
 from tests.compiler.harness import host_ops
-from tests.optimizers.test_fit import BATCH, X, Y
+from tests.optimizers.test_optimizers_in_fit import BATCH, X, Y
 
 
 class Momentum(optimizers.Optimizer):

@@ -8,7 +8,7 @@ import fastfit
 from fastfit import optimizers
 from fastfit.graph.variable import Variable
 from tests.optimizers.test_custom import hosts, net, trained
-from tests.optimizers.test_fit import BATCH, X, Y
+from tests.optimizers.test_optimizers_in_fit import BATCH, X, Y
 
 BOTH = pytest.mark.parametrize("module", [optimizers, keras.optimizers], ids=["fastfit", "keras"])
 
