@@ -10,6 +10,13 @@ class _Optimizers(Registry):
         known = name.lower() if name.lower() in self.names else name
         return super().find(known, custom_objects)
 
+    def deserialize(self, config, custom_objects=None):
+        """Return the optimizer of a config; class names match in any case too."""
+        name = config.get("class_name") if isinstance(config, dict) else None
+        if isinstance(name, str) and name not in self.names and name.lower() in self.names:
+            config = {**config, "class_name": name.lower()}
+        return super().deserialize(config, custom_objects)
+
     def add(self, *classes):
         """Enter classes by their names, in lower case too."""
         super().add(*classes)

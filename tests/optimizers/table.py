@@ -17,7 +17,7 @@ class Row:
     excluded : str
         Pattern of variables that are exempt from weight decay.
     constrained : bool
-        Whether the kernels of the net in `test_fit` have constraints.
+        Whether the kernels of the net in `test_optimizers_in_fit` have constraints.
     host : str
         Why a part of it is not in the compiled program, a pattern of the host instruction's label.
     """

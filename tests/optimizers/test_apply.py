@@ -21,7 +21,7 @@ def variables(make):
     return [make(w, name=name) for w, name in zip(START, NAMES, strict=True)]
 
 
-# Keras cannot apply a LossScaleOptimizer eagerly on JAX; test_fit has its row.
+# Keras cannot apply a LossScaleOptimizer eagerly on JAX; test_optimizers_in_fit has its row.
 APPLIED = [row for row in OPTIMIZERS if row.name != "LossScaleOptimizer"]
 
 

@@ -9,7 +9,7 @@ from fastfit import layers, models, ops, optimizers
 from fastfit.graph.evaluate import evaluate
 from fastfit.graph.tensor import make_input
 from fastfit.optimizers import schedules
-from fastfit.utils.registry import CustomObjectScope, register_keras_serializable
+from fastfit.saving import CustomObjectScope, register_keras_serializable
 from tests.optimizers.table import SCHEDULES
 
 

@@ -65,7 +65,7 @@ def test_clipping_stays_in_panels():
     compiled = program(optimizers.Adam(clipnorm=1.0))
     ops = [op for _, op in instructions(compiled)]
     assert "unpack" not in ops and "pack" not in ops and not host_ops(compiled)
-    assert ops.count("adam") == 4 and ops.count("sum_all") >= 4
+    assert ops.count("adam") == 4 and ops.count("sum_all") >= 2
 
 
 def test_accumulation_runs_in_every_nth_step_only():
