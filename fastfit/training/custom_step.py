@@ -14,7 +14,6 @@ from fastfit import ops
 from fastfit.graph import rewrite, trace
 from fastfit.graph.differentiate import gradients as tensor_gradients
 from fastfit.graph.tensor import KerasTensor
-from fastfit.graph.unmerge import unmerge
 from fastfit.graph.variable import Variable
 from fastfit.utils import nest
 from fastfit.utils.py_dataset import pack_x_y_sample_weight, unpack_x_y_sample_weight
@@ -49,7 +48,7 @@ def gradients(loss, variables):
         )
     variables = list(variables)
     targets = [current.variables.get(v) if isinstance(v, Variable) else v for v in variables]
-    (fused,), _ = rewrite.fuse(unmerge([loss])) if isinstance(loss, KerasTensor) else ((loss,), None)
+    (fused,), _ = rewrite.fuse([loss]) if isinstance(loss, KerasTensor) else ((loss,), None)
     found = iter(tensor_gradients(fused, [t for t in targets if t is not None]))
     return [None if t is None else next(found) for t in targets]
 

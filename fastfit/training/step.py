@@ -10,7 +10,6 @@ from fastfit.graph.differentiate import gradients
 from fastfit.graph.masks import get_mask
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import make_input
-from fastfit.graph.unmerge import unmerge
 from fastfit.training import custom_step
 from fastfit.utils import nest
 
@@ -86,7 +85,7 @@ def trace_step(model, kind, x, y, w, batch):
         model._note_metrics()
         with trace.Trace() as t:
             optimizer, grads = custom_step.trace_custom(model, kind, tensors["x"], tensors["y"], tensors["w"], t)
-        fused, _ = rewrite.fuse(unmerge(list(t.updates.values())))
+        fused, _ = rewrite.fuse(list(t.updates.values()))
         updates = list(zip(t.updates, fused, strict=True))
         loss, read = None, {}
     else:
@@ -111,7 +110,7 @@ def _trace_outputs(model, feeds, x, batch):
             _settle_struct(model, y_pred)
         flat = nest.flatten(y_pred)
         model.__dict__["_masked_outputs"] = any(get_mask(p) is not None for p in flat)
-        fused, _ = rewrite.fuse(unmerge([_as_float(p) for p in flat]))
+        fused, _ = rewrite.fuse([_as_float(p) for p in flat])
     return compiler.compile_program(feeds, outputs=_distinct(fused), batch=batch)
 
 
@@ -128,8 +127,7 @@ def _default(model, kind, tensors):
         loss = model._loss_of_step(tensors["x"][0], y, nest.flatten(y_pred), tensors["w"], kind == "train")
     variables = model.trainable_variables if kind == "train" else []
     read = {v: t.variables[v] for v in variables if v in t.variables}
-    loss, *values = unmerge([loss, *t.updates.values()])
-    updates = list(zip(t.updates, values, strict=True))
+    updates = list(t.updates.items())
     optimizer = model.optimizer if variables else None
     # the loss is rewritten before it is differentiated: stable gradients from logits
     scaled = loss if optimizer is None else optimizer.scale_loss(loss)

@@ -1,13 +1,9 @@
-"""Reshapes that merge the batch with other axes: the same values and gradients with the batch kept apart."""
+"""Losses and metrics that merge the batch with other axes, as the old `K.flatten` does."""
 
 import numpy as np
 import pytest
 
-from fastfit import layers, losses, models, ops
-from fastfit.graph.differentiate import gradients
-from fastfit.graph.evaluate import evaluate
-from fastfit.graph.tensor import make_input, topological
-from fastfit.graph.unmerge import unmerge
+from fastfit import layers, models, ops
 from tests.numeric import numeric_gradient
 
 RNG = np.random.default_rng(0)
@@ -39,49 +35,18 @@ CASES = {
 }
 
 
-def _tensors():
-    return make_input((None, 2, 3), "float64"), make_input((None, 2, 3), "float64")
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_values_and_gradients(name):
-    a, b = _tensors()
-    (y,) = unmerge([CASES[name](a, b)])
-    feeds = {a: A, b: B}
-    np.testing.assert_allclose(evaluate([y], feeds)[0], CASES[name](A, B), rtol=1e-12)
-    for node in topological([y]):
-        for t in node.outputs:
-            value = evaluate([t], feeds)[0]
-            unknown = [n for n, d in zip(value.shape, t.shape, strict=True) if d is None]
-            assert unknown in ([], [5]), (t, value.shape)  # the batch, and nothing else
-    for tensor, array, other in ((a, A, lambda v: CASES[name](v, B)), (b, B, lambda v: CASES[name](A, v))):
-        (g,) = gradients(y, [tensor])
-        if g is None:
-            continue
-        np.testing.assert_allclose(evaluate([g], feeds)[0], numeric_gradient(other, array), rtol=1e-6, atol=1e-8)
-
-
-def test_other_graphs_stay_what_they_are():
-    a, b = _tensors()
-    y = ops.sum(ops.reshape(a, (-1, 6)) * ops.reshape(b, (-1, 6)))
-    assert unmerge([y])[0] is y
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda a, b: ops.sum(ops.softmax(_flat(a))),
-        lambda a, b: ops.sum(_flat(a)[:3]),
-        lambda a, b: ops.sum(ops.cumsum(_flat(a), axis=0)),
-        lambda a, b: losses.mean_squared_error(_flat(a), _flat(b)),
-        lambda a, b: ops.sum(ops.reshape(a, (2, -1))),
-        lambda a, b: _flat(a),
-        lambda a, b: ops.sum(_pairs(a), axis=1),
-    ],
-)
-def test_what_needs_the_merged_axis_is_refused(function):
-    with pytest.raises(NotImplementedError, match="merges the batch"):
-        unmerge([function(*_tensors())])
+    inputs = layers.Input((2, 3))
+    model = models.Model(inputs, layers.Dense(3, use_bias=False, kernel_initializer="identity")(inputs))
+    model.compile("sgd", CASES[name])
+    model.optimizer.learning_rate = 1.0
+    expected = CASES[name](A, B)
+    found = model.evaluate(B, A, batch_size=5, verbose=0)
+    assert found == pytest.approx(float(expected), rel=1e-5)
+    model.fit(B, A, batch_size=5, verbose=0)
+    gradient = numeric_gradient(lambda w: CASES[name](A, B @ w), np.eye(3))
+    np.testing.assert_allclose(np.eye(3) - model.get_weights()[0], gradient, rtol=2e-4, atol=2e-5)
 
 
 def test_in_programs():
@@ -104,5 +69,5 @@ def test_in_programs():
         weights.append(model.get_weights())
     for one, other in zip(*weights, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
-    with pytest.raises(NotImplementedError, match="merges the batch"):
+    with pytest.raises(NotImplementedError, match="one row for each row of the batch"):
         models.Model(inputs, _flat(inputs)).predict(x, verbose=0)
