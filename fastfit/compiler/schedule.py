@@ -20,6 +20,8 @@ BIG = 1.0e6
 MANY_ROWS = 512
 # Weights that move from cache to cache in a few microseconds, no more than a stage costs.
 FEW_BYTES = 1 << 16
+# Rows from which the kernel of a weight gradient packs x (FF_DW_PACK_ROWS).
+PACK_ROWS = 96
 # FLOPs that a tile should have at least: claiming one costs about 0.1 us.
 TILE = 4.0e5
 
@@ -236,6 +238,9 @@ def _weight_group(ins, batch, engine):
     unit_block = _round_up(-(-units // 4), panel) if wide else panel
     if cost < TILE:
         return Group([ins])
+    if not wide and rows > 64 and batch * ins.row_mul >= PACK_ROWS:
+        # x is packed once for all units of a tile; weights that change threads for it are few
+        unit_block = _round_up(units, panel)
     # as many weight rows as make a tile worth claiming; whole cache lines of x
     k_tiles = max(1, min(8, int(cost / -(-units // unit_block) / TILE)))
     k_block = _round_up(-(-rows // k_tiles), 64 if wide else 16)
