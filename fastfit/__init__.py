@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "activations", "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses", "metrics",
-    "models", "ops", "optimizers", "regularizers", "utils",
+    "models", "ops", "optimizers", "regularizers", "saving", "utils",
 )  # fmt: skip
 _NAMES = {
     "Input": "layers",

@@ -17,6 +17,8 @@ def _overrides(callback, hooks):
         if hook in vars(callback):
             return True
         function = getattr(type(callback), hook, None)
+        if hook in getattr(callback, "_idle_hooks", ()):
+            continue
         if function not in (None, getattr(Callback, hook)) and function is not getattr(ProgbarLogger, hook):
             return True
     return False
@@ -110,7 +112,8 @@ class CallbackList(Callback):
 
     def _each(self, hook, *args, logs=None, as_is=False):
         logs = (logs or {}) if as_is else pythonify_logs(logs)
-        for callback in self.callbacks:
+        # One that saves what the others know comes after them.
+        for callback in sorted(self.callbacks, key=lambda c: getattr(c, "_runs_last", False)):
             getattr(callback, hook)(*args, logs)
         return logs
 
@@ -146,7 +149,16 @@ class CallbackList(Callback):
         self._each("on_predict_batch_end", batch, logs=logs, as_is=True)
 
     def on_train_begin(self, logs=None):
+        for callback in self.callbacks:
+            if hasattr(callback, "_announce"):
+                callback._announce(self.callbacks)
         self._each("on_train_begin", logs=logs)
+
+    def settle(self):
+        """Let callbacks give back weights that they hold, before training ends."""
+        for callback in self.callbacks:
+            if hasattr(callback, "_settle"):
+                callback._settle()
 
     def on_train_end(self, logs=None):
         self._each("on_train_end", logs=logs)

@@ -1,6 +1,7 @@
 """Optimizer: what all optimizers share."""
 
 import re
+import warnings
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from fastfit.optimizers.learning_rate import HasLearningRate
 from fastfit.optimizers.schedules import LearningRateSchedule
 from fastfit.optimizers.schedules import deserialize as deserialize_schedule
 from fastfit.optimizers.schedules import serialize as serialize_schedule
+from fastfit.utils import own_variables
 from fastfit.utils.naming import auto_name
 
 
@@ -365,6 +367,24 @@ class Optimizer(HasLearningRate):
                     f"shape {np.shape(value)}."
                 )
             v.assign(value)
+
+    def save_own_variables(self, store):
+        """Put the optimizer's variables into a dict-like store."""
+        own_variables.save(self._variables, store)
+
+    def load_own_variables(self, store):
+        """Set the optimizer's variables from what `save_own_variables` has put into a store.
+
+        Another number of variables means another kind of optimizer: that is left alone, with a warning.
+        """
+        if len(store.keys()) != len(self._variables):
+            warnings.warn(
+                f"The state of optimizer '{self.name}' is not loaded: it has {len(self._variables)} variables, the "
+                f"saved one has {len(store.keys())}.",
+                stacklevel=2,
+            )
+            return
+        own_variables.load(self._variables, store, f"Optimizer '{self.name}'")
 
     def get_config(self):
         """Return what `from_config` needs to make this optimizer anew."""

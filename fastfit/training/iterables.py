@@ -6,8 +6,8 @@ import numpy as np
 
 from fastfit.training.arrays import ArrayData
 from fastfit.training.class_weight import apply_class_weight
+from fastfit.utils import seeds
 from fastfit.utils.py_dataset import PyDataset
-from fastfit.utils.seeds import shuffle_rng
 
 
 def is_array_like(x):
@@ -66,6 +66,7 @@ class IterableData:
         self.exhausted = False
         self._iterator = None
         self._ahead = []  # at most one batch, read to see the shapes
+        self._read, self._drawn_from = 0, None  # batches read in this pass, and the seeds when it began
 
     def _count(self):
         if hasattr(self.source, "num_batches"):
@@ -128,13 +129,33 @@ class IterableData:
     def _next(self):
         """Return the next batch; None at the end of a pass, after which the next call begins another."""
         if self._iterator is None:
+            self._read = self._read if self.is_one_way else 0
+            self._drawn_from = seeds.get_state() if self.shuffle else None
             self._iterator = self._by_index() if self.is_dataset else iter(self.source)
         try:
             batch = next(self._iterator)
         except StopIteration:
             self._iterator = None
             return None
+        self._read += 1
         return self._unpack(batch)
+
+    def get_state(self):
+        """Return how many batches of the pass were taken, and the seeds that its order was drawn from."""
+        inside = self.is_one_way or self._iterator is not None
+        return {"taken": self._read - len(self._ahead) if inside else 0, "drawn_from": self._drawn_from}
+
+    def set_state(self, state):
+        """Read, and forget, as many batches as were taken before `get_state`."""
+        if not self.is_one_way:
+            self._iterator, self._ahead, self._read = None, [], 0
+        if state["taken"] and state["drawn_from"] is not None:
+            seeds.set_state(state["drawn_from"])
+        while self._read - len(self._ahead) < state["taken"]:
+            if self._ahead:
+                self._ahead.pop()
+            elif self._next() is None:
+                break
 
     def _by_index(self):
         n = self.num_batches
@@ -143,7 +164,7 @@ class IterableData:
             while True:
                 yield self.source[k]
                 k += 1
-        order = shuffle_rng().permutation(n) if self.shuffle else np.arange(n)
+        order = seeds.shuffle_rng().permutation(n) if self.shuffle else np.arange(n)
         for k in order:
             yield self.source[int(k)]
 

@@ -36,6 +36,7 @@ class Trainer(Objective, BatchApi):
             "_output_trackers",
             "_data_struct",
             "_settled_struct",
+            "_fit_run",
         }
     )
 
@@ -54,6 +55,7 @@ class Trainer(Objective, BatchApi):
             _step_count=0,
             _seed=None,
             _initial_epoch=None,
+            _fit_run=None,
             _output_losses=None,
             _output_metrics=None,
             _loss_tracker=None,
