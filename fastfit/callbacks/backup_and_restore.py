@@ -78,7 +78,13 @@ class BackupAndRestore(Callback):
 
     def _keyed(self):
         """Pairs (name, callback): the name tells the same callback of another process."""
-        return [(f"{i} {type(c).__name__}", c) for i, c in enumerate(self._others) if hasattr(c, "get_state")]
+        counts, keyed = {}, []
+        for callback in self._others:
+            if hasattr(callback, "get_state"):
+                name = type(callback).__name__
+                counts[name] = counts.get(name, -1) + 1
+                keyed.append((f"{name} {counts[name]}", callback))
+        return keyed
 
     def on_train_begin(self, logs=None):
         if not self.model.built:

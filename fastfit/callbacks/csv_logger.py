@@ -57,11 +57,11 @@ class CSVLogger(Callback):
         return csv.DictWriter(self.csv_file, fieldnames=["epoch", *self.keys], delimiter=self.sep)
 
     def get_state(self):
-        return {"keys": self.keys, "size": os.path.getsize(self.filename)}
+        return {"keys": self.keys, "size": os.path.getsize(self.filename), "append_header": self.append_header}
 
     def set_state(self, state):
         """Drop the rows of epochs that will be trained again."""
-        self.keys = state["keys"]
+        self.keys, self.append_header = state["keys"], state["append_header"]
         self.writer = None if self.keys is None else self._new_writer()
         if os.path.getsize(self.filename) > state["size"]:
             self.csv_file.truncate(state["size"])

@@ -111,6 +111,9 @@ def rebuild(config, custom_objects=None):
         name = entry.get("name") or entry["config"]["name"]
         if entry["class_name"] == "Op":
             made[name] = entry["config"]["name"]
+            if not all(_histories(node) for node in entry["inbound_nodes"]):
+                # Without a tensor it would be computed here and now, at whatever size the config asks for.
+                raise ValueError(f"The config holds an op that reads no tensor. Received: {name}")
         else:
             made[name] = make_layer(entry, custom_objects)
         if isinstance(made[name], InputLayer):

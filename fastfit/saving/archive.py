@@ -5,7 +5,9 @@ import datetime
 import io
 import json
 import os
+import struct
 import zipfile
+import zlib
 
 from fastfit.saving.h5_store import h5py, open_to_read
 from fastfit.utils.atomic import replacing
@@ -16,6 +18,8 @@ KERAS_VERSION = "3.15.1"
 MAX_JSON_BYTES = 64 << 20
 # Members are stored, not compressed. Somebody may have compressed the archive, but numbers do not shrink to this part.
 FREE_BYTES, MAX_EXPANSION = 1 << 20, 100
+# What the standard library raises for bytes that make no archive.
+_DAMAGE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OverflowError, struct.error, zlib.error)
 
 
 def write_archive(path, config, write_weights):
@@ -95,7 +99,7 @@ def open_zip(path):
     """Return an open zip archive; ValueError if the file is none."""
     try:
         return zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
+    except _DAMAGE as error:
         raise ValueError(f"Expected a `.keras` file, which is a zip archive. Received: {path}: {error}") from error
 
 
@@ -111,13 +115,15 @@ def _member(archive, name, limit=None):
             f"Expected one file {name} in the archive. Received {len(found)}, among {archive.namelist()[:20]}"
         )
     info = found[0]
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"File {name} in the archive is compressed in a way that is not read: {info.compress_type}")
     _check_size(name, info.file_size, FREE_BYTES + MAX_EXPANSION * info.compress_size)
     if limit is not None:
         _check_size(name, info.file_size, limit)
     try:
         with archive.open(info) as file:
             return file.read(info.file_size)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (*_DAMAGE, OSError) as error:
         raise ValueError(f"File {name} in the archive is damaged, or encrypted: {error}") from error
 
 

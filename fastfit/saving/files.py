@@ -5,7 +5,7 @@ import os
 import warnings
 
 from fastfit.saving import archive, configs
-from fastfit.saving.h5_store import dataset_bytes, find_group, h5py, open_to_read
+from fastfit.saving.h5_store import damage_as_value_error, dataset_bytes, find_group, h5py, open_to_read
 from fastfit.saving.state import load_state, save_state
 from fastfit.utils.limits import weights_limited_to
 
@@ -210,8 +210,10 @@ def _build_optimizer(model, h5):
     """Make the optimizer's slots, if the file has some to load."""
     optimizer = model.optimizer
     if optimizer is not None and not optimizer.built and model.built:
-        saved = find_group(h5, "optimizer/vars")
-        if saved is not None and len(saved) > len(optimizer.variables):
+        with damage_as_value_error():
+            saved = find_group(h5, "optimizer/vars")
+            count = 0 if saved is None else len(saved)
+        if count > len(optimizer.variables):
             optimizer.build(model.trainable_variables)
 
 
@@ -223,5 +225,6 @@ def _size_of_datasets(h5):
         if isinstance(entry, h5py().Dataset):
             sizes.append(min(dataset_bytes(entry), entry.id.get_storage_size()))
 
-    h5.visititems(add)
+    with damage_as_value_error():
+        h5.visititems(add)
     return sum(sizes)

@@ -1,5 +1,6 @@
 """HDF5 files of variables: one group ``<path>/vars`` per object, datasets named 0, 1, ..."""
 
+import contextlib
 import math
 
 import numpy as np
@@ -29,6 +30,15 @@ def open_to_read(file):
         raise ValueError(
             f"Expected a file in the format HDF5, but it cannot be read. Received: {file}: {error}"
         ) from error
+
+
+@contextlib.contextmanager
+def damage_as_value_error():
+    """Raise ValueError for what h5py raises when it meets bytes that make no sense."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError) as error:
+        raise ValueError(f"The file of weights is damaged: {error}") from error
 
 
 class WriteStore:
