@@ -6,6 +6,10 @@ import zlib
 import numpy as np
 
 
+# What is written can be seen in the file after so many seconds.
+SECONDS = 10
+
+
 def tensorboardx():
     """Return the module tensorboardX; ImportError if it is not installed."""
     try:
@@ -27,8 +31,7 @@ class EventWriter:
     """
 
     def __init__(self, directory):
-        self._module = tensorboardx()
-        self._writer = self._module.SummaryWriter(directory)
+        self._writer = tensorboardx().SummaryWriter(directory, flush_secs=SECONDS)
 
     def scalar(self, tag, value, step):
         """Write a number; anything that is not one is left out."""
@@ -70,10 +73,6 @@ class EventWriter:
 
     def _add(self, value, step):
         self._writer.file_writer.add_summary(self._summary().Summary(value=[value]), int(step))
-
-    def flush(self):
-        """Bring what was written to the file."""
-        self._writer.flush()
 
     def close(self):
         """Finish the file."""

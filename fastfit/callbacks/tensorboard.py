@@ -85,6 +85,7 @@ class TensorBoard(Callback):
         self._train_batches = 0
         self._batch_begin = self._epoch_begin = 0.0
         self._first_iteration = 0
+        self._in_fit = False
 
     @property
     def _idle_hooks(self):
@@ -112,8 +113,13 @@ class TensorBoard(Callback):
 
     def on_train_begin(self, logs=None):
         self._train_batches = 0
+        self._in_fit = True
 
     def on_train_end(self, logs=None):
+        self._in_fit = False
+        self._close()
+
+    def _close(self):
         for writer in self._writers.values():
             writer.close()
         self._writers = {}
@@ -124,7 +130,8 @@ class TensorBoard(Callback):
             writer, step = self._writer("validation"), _iterations(optimizer)
             for name, value in (logs or {}).items():
                 writer.scalar(f"evaluation_{name}_vs_iterations", value, step)
-            writer.flush()
+        if not self._in_fit:
+            self._close()
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.write_steps_per_second:
@@ -155,8 +162,6 @@ class TensorBoard(Callback):
             name = f"keras_embedding.ckpt-{epoch}.weights.h5"
             os.makedirs(os.path.join(self.log_dir, "train"), exist_ok=True)
             self.model.save_weights(os.path.join(self.log_dir, "train", name))
-        for writer in self._writers.values():
-            writer.flush()
 
     # Writing -------------------------------------------------------------------------------------------------------
 

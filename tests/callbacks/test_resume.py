@@ -8,11 +8,11 @@ import sys
 import keras
 import numpy as np
 import pytest
-from tests.callbacks.resume_runs import CASES, same
 
 import fastfit
 from fastfit import callbacks, layers
 from fastfit.callbacks.backup_and_restore import METADATA, WEIGHTS
+from tests.callbacks.resume_runs import CASES, same
 
 RNG = np.random.default_rng(1)
 X = RNG.standard_normal((64, 5)).astype("float32")
