@@ -50,6 +50,7 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             if not hasattr(callback, "set_model"):
                 raise ValueError(f"Every callback must be a `Callback` instance. Received: {callback!r}")
+        self._any_runs_last = any(getattr(c, "_runs_last", False) for c in self.callbacks)
         self._history = self._find(History)
         self._progbar = self._find(ProgbarLogger)
         if self._history is None and add_history:
@@ -82,6 +83,7 @@ class CallbackList(Callback):
     def append(self, callback):
         """Add a callback."""
         self.callbacks.append(callback)
+        self._any_runs_last = self._any_runs_last or getattr(callback, "_runs_last", False)
         self.has_train_batch_hooks |= _overrides(callback, _TRAIN_BATCH_HOOKS)
         self.has_test_batch_hooks |= _overrides(callback, _TEST_BATCH_HOOKS)
         self.has_predict_batch_hooks |= _overrides(callback, _PREDICT_BATCH_HOOKS)
@@ -112,10 +114,15 @@ class CallbackList(Callback):
 
     def _each(self, hook, *args, logs=None, as_is=False):
         logs = (logs or {}) if as_is else pythonify_logs(logs)
-        # One that saves what the others know comes after them.
-        for callback in sorted(self.callbacks, key=lambda c: getattr(c, "_runs_last", False)):
+        for callback in self._in_order():
             getattr(callback, hook)(*args, logs)
         return logs
+
+    def _in_order(self):
+        """The callbacks; one that saves what the others know comes after them."""
+        if not self._any_runs_last:
+            return self.callbacks
+        return sorted(self.callbacks, key=lambda c: getattr(c, "_runs_last", False))
 
     def on_batch_begin(self, batch, logs=None):
         self._each("on_batch_begin", batch, logs=logs)

@@ -5,7 +5,6 @@ import zlib
 
 import numpy as np
 
-
 # What is written can be seen in the file after so many seconds.
 SECONDS = 10
 

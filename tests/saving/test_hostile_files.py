@@ -219,7 +219,8 @@ def test_no_module_is_imported(good, tmp_path):
         config["config"]["layers"][1]["class_name"] = "Harm"
 
     path = with_config(good, tmp_path / "m.keras", change)
-    code = f"import fastfit\ntry:\n    fastfit.models.load_model({path!r})\nexcept (TypeError, ValueError) as e:\n    print(e)"
+    load = f"try:\n    fastfit.models.load_model({path!r})\nexcept (TypeError, ValueError) as e:\n    print(e)"
+    code = f"import fastfit\n{load}"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*filter(None, sys.path), str(tmp_path)])}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
