@@ -121,17 +121,19 @@ class BackupAndRestore(Callback):
         return None if group is None else read_values(group)
 
     def _restore_from(self, h5):
-        state = self._state_of(h5)
+        state, run = self._state_of(h5), self.model._fit_run
+        if state is not None and state["run"] is not None and run is not None:
+            run.check_state(state["run"])
         load_open_weights(self.model, h5)
         if state is None:
             with contextlib.suppress(FileNotFoundError), open(self._metadata_path, encoding="utf-8") as file:
                 self.model._initial_epoch = int(json.load(file)["epoch"])
             return
         self._batches.waiting, self._batches.last = state["waiting"], state["last"]
-        if state["run"] is None or self.model._fit_run is None:  # in a loop of the user's own
+        if state["run"] is None or run is None:  # in a loop of the user's own
             self.model._initial_epoch = state["epoch"]
         else:
-            self.model._fit_run.set_state(state["run"], again=self._restore)
+            run.set_state(state["run"], again=self._restore)
         for key, callback in self._keyed():
             if key in state["callbacks"]:
                 callback.set_state(state["callbacks"][key])

@@ -54,6 +54,19 @@ class Run:
             "python": [version, np.array(words, "uint32"), gauss],
         }
 
+    def check_state(self, state):
+        """Raise ValueError if a state is that of a run of another model, or on data of another kind."""
+        for what, found, expected in (
+            ("metrics with as many variables", len(state["metrics"]), len(self._metric_variables())),
+            ("as many layers that draw random numbers", len(state["generators"]), len(self._generators())),
+            ("data of the same kind", sorted(state["feed"]), sorted(self.feed.get_state())),
+        ):
+            if found != expected:
+                raise ValueError(
+                    "The backup belongs to another training run, which cannot go on here: start with the same model, "
+                    f"`compile` and `fit` arguments, or remove it. Expected {what}: {expected}. Received: {found}"
+                )
+
     def set_state(self, state, again=None):
         """Go on from what `get_state` returned.
 

@@ -183,10 +183,27 @@ def test_a_damaged_backup_without_another_is_an_error(tmp_path):
 def test_a_backup_of_another_model_is_an_error(tmp_path):
     with pytest.raises(Stop):
         fit(build(), [callbacks.BackupAndRestore(tmp_path), StopAt(epoch=1, hook="begin")])
-    model = fastfit.Sequential([layers.Input((5,)), layers.Dense(1)])
-    model.compile("adam", "mse")
+    model = fastfit.Sequential([layers.Input((5,)), layers.Dropout(0.2), layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"])
     with pytest.raises(ValueError, match="not fit the file"):
         fit(model, [callbacks.BackupAndRestore(tmp_path)])
+
+
+def test_a_backup_of_another_run_is_an_error(tmp_path):
+    with pytest.raises(Stop):
+        fit(build(), [callbacks.BackupAndRestore(tmp_path), StopAt(epoch=1, hook="begin")])
+    model = build(seed=6)
+    before = model.get_weights()
+    batches = [(X[:8], Y[:8])] * 8
+    with pytest.raises(
+        ValueError, match=r"data of the same kind: \['drawn_from', 'taken'\].*\['drawn_from', 'position'\]"
+    ):
+        model.fit(iter(batches), epochs=2, verbose=0, callbacks=[callbacks.BackupAndRestore(tmp_path)])
+    model.compile(fastfit.optimizers.Adam(0.01), "mse")
+    with pytest.raises(ValueError, match="metrics with as many variables: 2. Received: 4"):
+        fit(model, [callbacks.BackupAndRestore(tmp_path)])
+    for a, b in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_backup_of_keras(tmp_path):
