@@ -459,3 +459,27 @@ def test_extensions(tmp_path):
     (tmp_path / "text.h5").write_text("x")
     with pytest.raises(ValueError, match="File format not supported"):
         fastfit.models.load_model(tmp_path / "text.h5")
+
+
+def test_ops_in_a_graph_of_keras(tmp_path):
+    """Between layers there may be ops; Keras names the classes behind its functions."""
+    ops = keras.ops
+    inputs = keras.layers.Input((4,))
+    a, b = keras.layers.Dense(3)(inputs), keras.layers.Dense(3)(inputs)
+    c = ops.tanh(a) * b + 1.5 - ops.exp(-ops.square(b)) / 2.0
+    d = ops.concatenate([c, ops.maximum(a, b), ops.mean(c, axis=-1, keepdims=True)], axis=-1)
+    e = ops.reshape(ops.relu(d), (-1, 7, 1))[:, 1:6, 0]
+    model = keras.Model(inputs, keras.layers.Dense(1)(ops.matmul(e, np.ones((5, 2), "float32")) ** 2))
+    model.compile("sgd", "mse")
+    model.save(tmp_path / "m.keras")
+    loaded = fastfit.models.load_model(tmp_path / "m.keras")
+    assert_same_future(loaded, model, X, Y)
+
+
+def test_an_op_of_keras_that_is_not_known(tmp_path):
+    inputs = keras.layers.Input((4,))
+    model = keras.Model(inputs, keras.ops.exp(keras.layers.Dense(3)(inputs)))
+    for name in ("Harm", "_private", "KerasTensor", "Numpy"):
+        text = model.to_json().replace('"class_name": "Exp"', f'"class_name": "{name}"')
+        with pytest.raises(ValueError, match=f"not known here. Received: {name}"):
+            fastfit.models.model_from_json(text)

@@ -176,6 +176,23 @@ def test_op_that_reads_no_tensor(tmp_path):
     refused(with_config(good, tmp_path / "n.keras", change), "reads no tensor")
 
 
+@pytest.mark.parametrize("dtype", ["(100000,100000)f4", "S1000000000", "O", "f4,f4", None])
+def test_arrays_of_strange_dtypes(tmp_path, dtype):
+    inputs = fastfit.layers.Input((4,))
+    model = fastfit.Model(inputs, fastfit.layers.Dense(2)(inputs + np.ones(4, "float32")))
+    model.save(tmp_path / "m.keras")
+    archive = zipfile.ZipFile(tmp_path / "m.keras")
+    good = {name: archive.read(name) for name in archive.namelist()}
+    assert good["config.json"].count(b'"dtype": "float32"}') and load_model(tmp_path / "m.keras").built
+
+    def change(config):
+        entry = next(e for e in config["config"]["layers"] if e["class_name"] == "Op")
+        array = next(a for a in entry["inbound_nodes"][0]["args"] if a["class_name"] == "__numpy__")
+        array["config"] = {"value": 1.0, "dtype": dtype}
+
+    refused(with_config(good, tmp_path / "n.keras", change), "a dtype that is none of numbers")
+
+
 def test_json_nested_too_deeply(good, tmp_path):
     deep = '{"class_name": "Sequential", "config": ' + "[" * 200000 + "]" * 200000 + "}"
     refused(write(tmp_path / "m.keras", {**good, "config.json": deep}), "no JSON text, or nested too deeply")
