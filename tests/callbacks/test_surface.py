@@ -9,7 +9,7 @@ from fastfit import callbacks
 
 LEFT_OUT = {"OrbaxCheckpoint"}  # its format is JAX's
 # What Keras does not have: Keras 2's arguments, and a limit to waiting.
-MORE = {"ModelCheckpoint": {"period"}, "RemoteMonitor": {"timeout"}, "ReduceLROnPlateau": set()}
+MORE = {"ModelCheckpoint": {"period"}, "RemoteMonitor": {"timeout"}}
 NAMES = sorted(name for name in dir(keras.callbacks) if not name.startswith("_") and name not in LEFT_OUT)
 
 
