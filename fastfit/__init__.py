@@ -9,8 +9,8 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = (
-    "activations", "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses", "metrics",
-    "models", "ops", "optimizers", "regularizers", "saving", "utils",
+    "activations", "backend", "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses",
+    "metrics", "models", "ops", "optimizers", "random", "regularizers", "saving", "utils",
 )  # fmt: skip
 _NAMES = {
     "Input": "layers",
@@ -22,6 +22,7 @@ _NAMES = {
     "Metric": "metrics",
     "Initializer": "initializers",
     "Regularizer": "regularizers",
+    "gradients": "training.custom_step",
     "KerasTensor": "graph.tensor",
     "Variable": "graph.variable",
 }

@@ -65,6 +65,9 @@ cdef extern from "fastfit.h" nogil:
         uint32_t end
     ctypedef struct ff_opt_variant:
         uint32_t op
+    ctypedef struct ff_when:
+        uint64_t divide
+        uint64_t period
     ctypedef struct ff_var:
         void *data
         uint64_t bytes
@@ -77,6 +80,7 @@ cdef extern from "fastfit.h" nogil:
         const ff_group *groups
         size_t n_groups
         const uint32_t *stages
+        const ff_when *when
         size_t n_stages
         size_t commit
         const ff_slot *slots
@@ -115,7 +119,8 @@ cdef extern from "fastfit.h" nogil:
         uint64_t step
         const double *learning_rates
         size_t n_rates
-        int64_t *iterations
+        int64_t *const *counters
+        size_t n_counters
         ff_host_fn *host
         void *host_ctx
         unsigned home_shift

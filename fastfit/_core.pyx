@@ -23,11 +23,13 @@ GROUP = np.dtype([("begin", "u4"), ("end", "u4"), ("row_block", "u8"), ("unit_bl
                   ("k_block", "u8"), ("ks", "u8"), ("cost", "f8"), ("cost_fix", "f8")], align=True)
 SLOT = np.dtype([("power", "u4"), ("offset", "u8"), ("bytes", "u8")], align=True)
 COLUMN = np.dtype([("row_bytes", "u8"), ("dtype", "u4")], align=True)
-VARIANT = np.dtype([("op", "u4"), ("h", "f8", 8)], align=True)
+VARIANT = np.dtype([("op", "u4"), ("state", "u4"), ("every", "u8"), ("counter", "u8"), ("h", "f8", 8)], align=True)
+WHEN = np.dtype([("divide", "u8"), ("period", "u8"), ("counter", "u8")], align=True)
 VAR = np.dtype([("data", "u8"), ("bytes", "u8")], align=True)
 assert INSTR.itemsize == sizeof(ff_instr) and GROUP.itemsize == sizeof(ff_group)
 assert SLOT.itemsize == sizeof(ff_slot) and COLUMN.itemsize == sizeof(ff_column)
 assert VARIANT.itemsize == sizeof(ff_opt_variant) and VAR.itemsize == sizeof(ff_var)
+assert WHEN.itemsize == sizeof(ff_when)
 
 OPERAND_SLOT, OPERAND_VAR, OPERAND_SOURCE, OPERAND_SINK = FF_SLOT, FF_VAR, FF_SOURCE, FF_SINK
 TILE, POWERS = FF_TILE, FF_POWERS
@@ -211,6 +213,15 @@ cdef class Storage:
             memcpy(cnp.PyArray_DATA(out), self.ptr, self.nbytes)
         return out
 
+    def number(self):
+        """The value of a scalar as a Python number, which is what batch hooks ask for."""
+        if self.nbytes == 8 and not self.shape:
+            if self.dtype.kind == 102:  # f
+                return (<double *>self.ptr)[0]
+            if self.dtype.kind == 105:  # i
+                return (<int64_t *>self.ptr)[0]
+        return self.read().item()
+
     def write(self, value):
         """Stores a value of this shape; any dtype that NumPy casts."""
         cdef cnp.ndarray a = np.ascontiguousarray(value, dtype=self.dtype).reshape(np.shape(value))
@@ -253,6 +264,8 @@ cdef class Program:
     engine : Engine
     instrs, groups, stages, slots, sources, sinks, opts : ndarray
         Arrays of the structures above; stages is uint32.
+    when : ndarray, optional
+        Of each stage, in which steps it runs; by default in all.
     arena : tuple of int
         Bytes per batch^0, batch^1, batch^2.
     variables : list of Storage
@@ -281,7 +294,7 @@ cdef class Program:
     cdef const ff_run_result *progress
 
     def __cinit__(self, Engine engine not None, instrs, groups, stages, slots, sources, sinks, opts, arena, variables,
-                  size_t commit, host_functions, size_t rows, frozenset commit_hosts=frozenset()):
+                  size_t commit, host_functions, size_t rows, frozenset commit_hosts=frozenset(), when=None):
         cdef ff_program_desc desc
         cdef ff_error err
         cdef cnp.ndarray c_instrs = np.ascontiguousarray(instrs, INSTR)
@@ -293,6 +306,9 @@ cdef class Program:
         cdef cnp.ndarray c_opts = np.ascontiguousarray(opts, VARIANT)
         if len(c_stages) < 1:
             raise ValueError("stages needs at least one entry. Received: none")
+        cdef cnp.ndarray c_when = np.zeros(len(c_stages) - 1, WHEN) if when is None else np.ascontiguousarray(when, WHEN)
+        if len(c_when) != len(c_stages) - 1:
+            raise ValueError(f"when needs {len(c_stages) - 1} entries. Received: {len(c_when)}")
         cdef cnp.ndarray c_vars = np.array([((<Storage?>v).address, v.nbytes) for v in variables], VAR)
         memset(&desc, 0, sizeof(desc))
         desc.instrs = <const ff_instr *>cnp.PyArray_DATA(c_instrs)
@@ -301,6 +317,7 @@ cdef class Program:
         desc.n_groups = len(c_groups)
         desc.stages = <const uint32_t *>cnp.PyArray_DATA(c_stages)
         desc.n_stages = len(c_stages) - 1
+        desc.when = <const ff_when *>cnp.PyArray_DATA(c_when)
         desc.commit = commit
         desc.slots = <const ff_slot *>cnp.PyArray_DATA(c_slots)
         desc.n_slots = len(c_slots)
@@ -362,7 +379,7 @@ cdef class Program:
         return text[:size].decode()
 
     def run(self, list sources, list sinks, order, size_t start, size_t stop, size_t batch, size_t max_steps=0,
-            double seconds=0, uint64_t seed=0, uint64_t step=0, learning_rates=None, Storage iterations=None,
+            double seconds=0, uint64_t seed=0, uint64_t step=0, learning_rates=None, list counters=None,
             unsigned home_shift=0, size_t max_threads=0, size_t force_threads=0):
         """Runs steps over rows [start, stop) of the order.
 
@@ -374,6 +391,10 @@ cdef class Program:
             C-contiguous and writable; row i of the run goes to row i.
         order : ndarray of int64, or None
             Source rows in the order of use.
+        learning_rates : ndarray of float64, two-dimensional
+            A row per step, or one for all, with a learning rate for each counter.
+        counters : list of Storage
+            Iterations of each optimizer, int64.
         seconds : float
             Stop at the first step's end after this time; 0 for no deadline.
 
@@ -393,7 +414,8 @@ cdef class Program:
         cdef void *c_sinks[64]
         cdef cnp.ndarray a
         cdef cnp.ndarray[cnp.int64_t, ndim=1, mode="c"] c_order = order
-        cdef cnp.ndarray[cnp.float64_t, ndim=1, mode="c"] c_rates = learning_rates
+        cdef cnp.ndarray[cnp.float64_t, ndim=2, mode="c"] c_rates = learning_rates
+        cdef int64_t *c_counters[64]
         cdef size_t i
         if len(sources) != len(self.source_columns) or len(sinks) != len(self.sink_columns) or len(sources) > 64 \
                 or len(sinks) > 64:
@@ -420,13 +442,19 @@ cdef class Program:
             if <size_t>len(order) < stop:
                 raise ValueError(f"order has {len(order)} entries, expected at least {stop}")
             run.order = <const int64_t *>cnp.PyArray_DATA(c_order)
-        if learning_rates is not None:
+        if counters:
+            if len(counters) > 64:
+                raise ValueError(f"At most 64 counters of iterations. Received: {len(counters)}")
+            if c_rates is None or cnp.PyArray_DIM(c_rates, 1) != len(counters):
+                raise ValueError(f"learning_rates must have a column for each of {len(counters)} counters")
+            for i in range(len(counters)):
+                if (<Storage?>counters[i]).nbytes != 8:
+                    raise ValueError("a counter of iterations must be one int64")
+                c_counters[i] = <int64_t *>(<Storage>counters[i]).ptr
+            run.counters = <int64_t *const *>c_counters
+            run.n_counters = len(counters)
             run.learning_rates = <const double *>cnp.PyArray_DATA(c_rates)
-            run.n_rates = len(learning_rates)
-        if iterations is not None:
-            if iterations.nbytes != 8:
-                raise ValueError("iterations must be one int64")
-            run.iterations = <int64_t *>iterations.ptr
+            run.n_rates = cnp.PyArray_DIM(c_rates, 0)
         run.sources = c_sources
         run.sinks = c_sinks
         run.start, run.stop, run.batch, run.max_steps, run.seconds = start, stop, batch, max_steps, seconds

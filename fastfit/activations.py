@@ -1,7 +1,7 @@
 """Activation functions, by the names and arguments of ``keras.activations``."""
 
 from fastfit import ops
-from fastfit.utils.registry import get_registered_name, get_registered_object
+from fastfit.utils.registry import Registry
 
 
 def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
@@ -183,7 +183,8 @@ _FUNCTIONS = {
     )
 }  # fmt: skip
 _ALIASES = {"swish": silu, "hard_swish": hard_silu}
-# An activation given by the name of a layer class, as K2 had them, is not supported; functions and names are.
+__all__ = [*_FUNCTIONS, *_ALIASES, "deserialize", "get", "serialize"]
+_REGISTRY = Registry("activation function", "activations", (), _ALIASES, _FUNCTIONS)
 
 
 def get(identifier):
@@ -193,48 +194,16 @@ def get(identifier):
     ------
     ValueError : no activation has that name.
     """
-    if identifier is None:
-        return linear
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        found = get_registered_object(identifier, None, _FUNCTIONS | _ALIASES)
-        if found is None:
-            raise ValueError(
-                f"Could not interpret activation function identifier: {identifier!r}. Known: {sorted(_FUNCTIONS)}"
-            )
-        return found() if isinstance(found, type) else found
-    if callable(identifier):
-        return identifier
-    raise ValueError(f"Could not interpret activation function identifier: {identifier!r}")
+    return linear if identifier is None else _REGISTRY.get(identifier)
 
 
 def serialize(activation):
-    """Return the name of an activation function (None stays None)."""
-    if activation is None or isinstance(activation, str):
-        return activation
-    if hasattr(activation, "get_config"):
-        return {
-            "module": type(activation).__module__,
-            "class_name": type(activation).__name__,
-            "config": activation.get_config(),
-            "registered_name": get_registered_name(type(activation)),
-        }
-    return get_registered_name(activation)
+    """Return the name of an activation function, the config of any other function or object; None stays None."""
+    if any(activation is function for function in _FUNCTIONS.values()):
+        return activation.__name__
+    return _REGISTRY.serialize(activation)
 
 
 def deserialize(config, custom_objects=None):
     """Return the activation function that `serialize` described."""
-    if isinstance(config, dict):
-        name = config.get("registered_name") or config.get("class_name")
-        found = get_registered_object(name, custom_objects, _FUNCTIONS | _ALIASES)
-        if isinstance(found, type):
-            inner = dict(config.get("config") or {})
-            return found.from_config(inner) if hasattr(found, "from_config") else found(**inner)
-        if found is None and isinstance(config.get("config"), str):  # Keras: class_name "function", config the name
-            found = get_registered_object(config["config"], custom_objects, _FUNCTIONS | _ALIASES)
-        if found is None:
-            raise ValueError(f"Could not interpret activation function config: {config!r}")
-        return found
-    found = get_registered_object(config, custom_objects, None) if isinstance(config, str) else None
-    return found if found is not None else get(config)
+    return _REGISTRY.deserialize(config, custom_objects)

@@ -3,6 +3,9 @@
 _epsilon = 1e-7
 _floatx = "float32"
 _FLOAT_NAMES = ("float16", "float32", "float64")
+_image_data_format = "channels_last"
+_IMAGE_DATA_FORMATS = ("channels_last", "channels_first")
+_safe_mode = True
 
 
 def epsilon():
@@ -37,3 +40,40 @@ def set_floatx(value):
     if value not in _FLOAT_NAMES:
         raise ValueError(f"Unknown `floatx` value: {value!r}. Expected one of {_FLOAT_NAMES}")
     _floatx = str(value)
+
+
+def image_data_format():
+    """Return where images have their channels: "channels_last" unless set."""
+    return _image_data_format
+
+
+def set_image_data_format(data_format):
+    """Set where images have their channels.
+
+    Parameters
+    ----------
+    data_format : {"channels_last", "channels_first"}
+    """
+    global _image_data_format
+    name = str(data_format).lower()
+    if name not in _IMAGE_DATA_FORMATS:
+        raise ValueError(
+            f"The `data_format` argument must be one of {_IMAGE_DATA_FORMATS}. Received: data_format={data_format}"
+        )
+    _image_data_format = name
+
+
+def backend():
+    """Return the name of what computes: "fastfit"."""
+    return "fastfit"
+
+
+def enable_unsafe_deserialization():
+    """Let configs and files hold lambdas, whose code runs when they are loaded."""
+    global _safe_mode
+    _safe_mode = False
+
+
+def is_safe_mode():
+    """Whether lambdas in configs are refused."""
+    return _safe_mode

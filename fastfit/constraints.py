@@ -98,7 +98,14 @@ class MinMaxNorm(Constraint):
 
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
-_REGISTRY = Registry("constraint", "constraints", [MaxNorm, NonNeg, UnitNorm, MinMaxNorm])
+# The names of Keras 1, which Keras 2 still had.
+_OLD = {"maxnorm": MaxNorm, "nonneg": NonNeg, "unitnorm": UnitNorm}
+_REGISTRY = Registry("constraint", "constraints", [MaxNorm, NonNeg, UnitNorm, MinMaxNorm], _OLD)
+
+__all__ = [
+    *("Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm", "min_max_norm"),
+    *("non_neg", "serialize", "unit_norm"),
+]
 
 
 def get(identifier):

@@ -81,7 +81,7 @@ class L1L2(Regularizer):
             terms.append(ops.sum(ops.abs(x)) * self.l1)
         if self.l2:
             terms.append(ops.sum(ops.square(x)) * self.l2)
-        return sum(terms[1:], terms[0]) if terms else 0.0
+        return sum(terms[1:], terms[0]) if terms else ops.cast(0.0, str(ops.convert_to_tensor(x).dtype))
 
     def get_config(self):
         return {"l1": self.l1, "l2": self.l2}
@@ -122,6 +122,11 @@ class OrthogonalRegularizer(Regularizer):
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
 _REGISTRY = Registry("regularizer", "regularizers", [L1, L2, L1L2, OrthogonalRegularizer], {"l1_l2": L1L2})
+
+__all__ = [
+    *("L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2"),
+    *("orthogonal_regularizer", "serialize"),
+]
 
 
 def get(identifier):

@@ -38,13 +38,6 @@ def test_float32_stays_float32(row, variant):
     assert y.dtype == "float32"
 
 
-def test_every_public_name_has_a_row():
-    helpers = {"get", "serialize", "deserialize", "get_registered_name", "get_registered_object"}
-    public = {n for n, f in vars(activations).items() if callable(f) and not n.startswith("_")} - helpers
-    assert public == {r.name for r in ROWS}
-    assert {n for n in dir(keras.activations) if not n.startswith("_")} <= public | helpers
-
-
 def test_large_inputs_do_not_overflow():
     x = np.array([-1e4, -100.0, 100.0, 1e4], np.float32)
     with np.errstate(over="raise", invalid="raise"):

@@ -16,7 +16,10 @@ FLOORS = [
     {"_core", "config", "utils", "datasets"},
     {"graph"},
     {"ops"},
-    {"activations", "initializers", "regularizers", "constraints", "losses", "metrics", "layers", "optimizers"},
+    {
+        *("activations", "backend", "initializers", "regularizers", "constraints", "losses", "metrics", "layers"),
+        *("optimizers", "random"),
+    },
     {"callbacks", "compiler", "saving"},
     {"models", "training"},
     {"wrappers"},

@@ -52,9 +52,9 @@ def test_program_refuses_what_would_read_beyond_an_end():
     slots[0] = (1, 0, 16)  # 4 floats a row, 5 are written
     none = np.zeros(0, _core.COLUMN)
     variants = np.zeros(0, _core.VARIANT)
-    arguments = [engine, instrs, groups, [0, 1], slots, none, none, variants, (0, 16, 0), [], 1, [], 8]
+    arguments = [engine, instrs, groups, [0, 1], slots, none, none, variants, (0, 16, 0, 0), [], 1, [], 8]
     with pytest.raises(ValueError, match="fill.*needs"):
         _core.Program(*arguments)
     slots[0] = (1, 0, 20)
-    arguments[8] = (0, 20, 0)
+    arguments[8] = (0, 20, 0, 0)
     assert _core.Program(*arguments).rows == 8

@@ -27,7 +27,7 @@ def setup(threads, optimizer, config, count, seconds):
         times, end = [], time.perf_counter() + seconds
         while time.perf_counter() < end or not times:
             begin = time.perf_counter_ns()
-            program.run([], [], None, 0, many, 1, learning_rates=rates, iterations=iterations)
+            program.run([], [], None, 0, many, 1, learning_rates=rates[None], counters=[iterations])
             times.append((time.perf_counter_ns() - begin) * 1e-9 / many)
         took = float(np.median(times))
         return {"seconds": took, "bandwidth": moved / took}

@@ -55,7 +55,7 @@ def setup(threads, rows):
     built = {}
 
     def model_of(kind, name):
-        sparse = (name or "").startswith(("Sparse", "CategoricalGeneralized"))
+        sparse = (name or "").startswith(("Sparse", "CategoricalGeneralized", "Circle"))
         loss = "sparse_categorical_crossentropy" if sparse else "categorical_crossentropy"
         hidden, used = "linear", []
         if kind == "loss" and name is not None:

@@ -100,11 +100,20 @@ typedef struct ff_group {
     double cost, cost_fix;
 } ff_group;
 
-/* Stage s is groups [stage[s], stage[s+1]). */
+/* An optimizer with its hyperparameters. It acts at every `every`-th step (0 counts as 1) and
+ * counts only those steps, by counter `counter` of the run, whose learning rate it takes;
+ * `state` is 0, or 1 + the variable of one float32 that it keeps. */
 typedef struct ff_opt_variant {
-    uint32_t op;
+    uint32_t op, state;
+    uint64_t every, counter;
     double h[8];
 } ff_opt_variant;
+
+/* A stage runs only in steps where (c / divide + 1) % period is 0, c from that counter of
+ * the run; 0 counts as 1. */
+typedef struct ff_when {
+    uint64_t divide, period, counter;
+} ff_when;
 
 typedef struct ff_var {
     void *data;
@@ -122,7 +131,8 @@ typedef struct ff_program_desc {
     size_t n_instrs;
     const ff_group *groups;
     size_t n_groups;
-    const uint32_t *stages; /* n_stages + 1 group indices */
+    const uint32_t *stages; /* n_stages + 1 group indices: stage s is groups [stages[s], stages[s+1]) */
+    const ff_when *when;    /* n_stages */
     size_t n_stages;
     size_t commit; /* first stage that writes a variable; a bad label stops the step before it */
     const ff_slot *slots;
@@ -164,9 +174,10 @@ typedef struct ff_run {
     size_t max_steps;              /* 0: no bound */
     double seconds;                /* stop at the first step's end after this; 0: no deadline */
     uint64_t seed, step;           /* Philox key; number of the first step */
-    const double *learning_rates;  /* one per step, or one for all if n_rates is 1 */
+    int64_t *const *counters;      /* iterations of each optimizer, incremented per step */
+    size_t n_counters;
+    const double *learning_rates;  /* for each step those of all counters, or one set if n_rates is 1 */
     size_t n_rates;
-    int64_t *iterations;           /* the optimizer's, incremented per step; or NULL */
     ff_host_fn *host;
     void *host_ctx;
     unsigned home_shift;           /* moves every tile to another owner, for tests */

@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FF_MAX_OPERANDS = 8, FF_MAX_DIMS = 8, FF_MAX_IMM = 8, FF_OPT_CONSTS = 8 };
+enum { FF_MAX_OPERANDS = 8, FF_MAX_DIMS = 8, FF_MAX_IMM = 8 };
+/* Constants of an optimizer's step: 0 to 7 are the formula's, then the part of a weight that
+ * decays first, and what the optimizer's own scalar is after the step. */
+enum { FF_OPT_DECAY = 8, FF_OPT_STATE = 9, FF_OPT_CONSTS = 10 };
 
 /* Rows of a gradient's block (DENSE_DW_PART): any divisor of it. */
 enum { FF_PART_ROWS = 256 };
@@ -28,6 +31,7 @@ typedef struct ff_step {
     uint64_t seed;   /* of the run */
     uint64_t index;  /* of the step, counts on over epochs and runs */
     size_t batch;    /* rows of this batch */
+    const double *rates; /* learning rates of all counters */
     uint32_t *fault; /* set (atomically) to 1 + row in the batch of a bad label; 0 is none */
 } ff_step;
 
@@ -95,8 +99,9 @@ static inline size_t ff_packed_size(size_t k, size_t n, size_t nr) { return k * 
 size_t ff_scratch_bytes(int op, const size_t *d, size_t rows, size_t nr);
 
 /* Optimizer constants c for step t (1 for the first) from hyperparameters h (Keras's
- * order of the class), computed once per step. */
-void ff_opt_prep(int op, const double *h, double learning_rate, int64_t t, float c[FF_OPT_CONSTS]);
+ * order of the class) and the optimizer's own scalar `state` (nadam's product; others
+ * have none and ignore it), computed once per step. */
+void ff_opt_prep(int op, const double *h, double learning_rate, int64_t t, float state, float c[FF_OPT_CONSTS]);
 
 extern const ff_kernels ff_kernels_generic;
 #if defined(__x86_64__) || defined(_M_X64)

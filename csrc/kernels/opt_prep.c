@@ -16,18 +16,35 @@ static float bias_corrected(double learning_rate, double beta_1, double beta_2, 
     return (float)learning_rate * sqrtf(1.0f - p2) / (1.0f - p1);
 }
 
+/* 1 - beta^t and 1 - beta, of a float32 beta as above */
+static float power_left(double beta, int64_t t) { return 1.0f - (float)pow((float)beta, (double)t); }
+static float left(double beta) { return 1.0f - (float)beta; }
+
+/* The share of the old momentum at step t: beta_1 grows from a half of itself. */
+static float nadam_momentum(double beta_1, int64_t t)
+{
+    return (float)beta_1 * (1.0f - 0.5f * (float)pow(0.96f, (double)t));
+}
+
 /* h[0] is the weight decay; then, as the Keras classes name them,
  *   momentum, nesterov   momentum
  *   rmsprop*             rho, momentum, epsilon
- *   adam, amsgrad        beta_1, beta_2, epsilon
- * c[0..3] are those of the formulas in ff_ops.inc, c[4] = 1 - c[1], c[5] = 1 - c[2],
- * c[7] the factor by which weights decay first.
- * Source: keras optimizers sgd.py, rmsprop.py, adam.py update_step. */
-void ff_opt_prep(int op, const double *h, double learning_rate, int64_t t, float c[FF_OPT_CONSTS])
+ *   adam*, amsgrad, nadam beta_1, beta_2, epsilon
+ *   adagrad              epsilon
+ *   adadelta             rho, epsilon
+ *   ftrl*                -learning_rate_power, l1, l2, l2_shrinkage, beta
+ *   lion                 beta_1, beta_2
+ *   schedule_free        beta_1, beta_2, epsilon, warmup_steps
+ *   average              momentum
+ * c[0..7] are those of the formulas in ff_ops.inc; where a formula says 1 - c1 or 1 - c2,
+ * that is in c[4] or c[5].
+ * Source: keras optimizers, update_step of each. */
+void ff_opt_prep(int op, const double *h, double learning_rate, int64_t t, float state, float c[FF_OPT_CONSTS])
 {
     for (int i = 0; i < FF_OPT_CONSTS; i++) c[i] = 0.0f;
     c[0] = (float)learning_rate;
-    c[7] = (float)(h[0] * learning_rate);
+    c[FF_OPT_DECAY] = (float)(h[0] * learning_rate);
+    c[FF_OPT_STATE] = state;
     switch (op) {
     case FF_OP_MOMENTUM:
     case FF_OP_NESTEROV:
@@ -50,6 +67,62 @@ void ff_opt_prep(int op, const double *h, double learning_rate, int64_t t, float
         c[3] = epsilon(h[3]);
         c[4] = (float)(1.0 - h[1]);
         c[5] = (float)(1.0 - h[2]);
+        break;
+    case FF_OP_ADAMAX:
+        c[0] = (float)learning_rate / power_left(h[1], t);
+        c[2] = (float)h[2];
+        c[3] = epsilon(h[3]);
+        c[4] = (float)(1.0 - h[1]);
+        break;
+    case FF_OP_NADAM: {
+        const float now = nadam_momentum(h[1], t), next = nadam_momentum(h[1], t + 1);
+        const float product = state * now;
+        c[FF_OPT_STATE] = product;
+        c[0] = (float)learning_rate * next / (1.0f - product * next);
+        c[1] = (float)learning_rate * (1.0f - now) / (1.0f - product);
+        c[2] = 1.0f / power_left(h[2], t);
+        c[3] = epsilon(h[3]);
+        c[4] = left(h[1]);
+        c[5] = left(h[2]);
+        break;
+    }
+    case FF_OP_ADAGRAD:
+        c[2] = epsilon(h[1]);
+        break;
+    case FF_OP_ADADELTA:
+        c[1] = (float)h[1];
+        c[2] = epsilon(h[2]);
+        c[4] = (float)(1.0 - h[1]);
+        break;
+    case FF_OP_FTRL:
+    case FF_OP_FTRL_POWER:
+        c[0] = (float)(1.0 / learning_rate);
+        c[1] = (float)h[2];
+        c[2] = (float)(2.0 * h[3] + h[5] / learning_rate);
+        c[3] = (float)(2.0 * h[4]);
+        c[4] = (float)h[1];
+        c[5] = h[1] == 0.0 ? 1.0f : 0.0f;
+        break;
+    case FF_OP_LION:
+        c[1] = (float)h[1];
+        c[2] = (float)h[2];
+        c[3] = left(h[1]);
+        c[4] = left(h[2]);
+        break;
+    case FF_OP_SCHEDULE_FREE: {
+        const double warm = h[4] > 0 && (double)t < h[4] ? (double)t / h[4] : 1.0, share = 1.0 / (double)t;
+        c[0] = (float)(learning_rate * warm);
+        c[2] = 1.0f / power_left(h[2], t);
+        c[3] = epsilon(h[3]);
+        c[4] = left(h[1]);
+        c[5] = left(h[2]);
+        c[6] = c[4] + (float)h[1] * (float)share;
+        c[7] = 1.0f - (float)share;
+        break;
+    }
+    case FF_OP_AVERAGE: /* the first average is the value itself */
+        c[1] = t == 1 ? 0.0f : (float)h[1];
+        c[0] = 1.0f - c[1];
         break;
     default:
         break;

@@ -64,7 +64,12 @@ size_t ff_program_explain(const ff_program *p, size_t batch, char *text, size_t 
         batch, d->n_stages, d->n_instrs, flops / 1e6, (unsigned long long)d->arena[0], (unsigned long long)d->arena[1],
         (unsigned long long)d->arena[2], (unsigned long long)d->arena[FF_TILE], p->engine->kernels->isa);
     for (size_t st = 0; st < d->n_stages; st++) {
-        put(&s, "stage %zu%s\n", st, st == d->commit ? " (commit)" : "");
+        put(&s, "stage %zu%s", st, st == d->commit ? " (commit)" : "");
+        if (d->when[st].period > 1) {
+            put(&s, " in every %llu. step", (unsigned long long)d->when[st].period);
+            if (d->when[st].divide > 1) put(&s, " of %llu", (unsigned long long)d->when[st].divide);
+        }
+        put(&s, "\n");
         for (size_t g = d->stages[st]; g < d->stages[st + 1]; g++) {
             const ff_group *const group = &d->groups[g];
             put(&s, "  tiles of");

@@ -67,6 +67,7 @@ ff_status ff_program_new(ff_engine *engine, const ff_program_desc *desc, ff_prog
     COPY(instrs, desc->n_instrs);
     COPY(groups, desc->n_groups);
     COPY(stages, desc->n_stages + 1);
+    COPY(when, desc->n_stages);
     COPY(slots, desc->n_slots);
     COPY(vars, desc->n_vars);
     COPY(sources, desc->n_sources);
@@ -87,7 +88,7 @@ ff_status ff_program_new(ff_engine *engine, const ff_program_desc *desc, ff_prog
 void ff_program_free(ff_program *p)
 {
     if (!p) return;
-    const void *const owned[] = {p->desc.instrs, p->desc.groups, p->desc.stages, p->desc.slots, p->desc.vars,
+    const void *const owned[] = {p->desc.instrs, p->desc.groups, p->desc.stages, p->desc.when, p->desc.slots, p->desc.vars,
                                  p->desc.sources, p->desc.sinks, p->desc.opts, p->exec, p->plans, p->opt_c,
                                  p->tiles, p->arena, p->local, p->scratch, p->row_addresses};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) ff_free((void *)owned[i]);
@@ -262,6 +263,34 @@ static ff_status run_stage(ff_program *p, const ff_run *run, size_t s, size_t th
     return FF_OK;
 }
 
+static int due(const ff_when *when, const ff_run *run)
+{
+    if (when->period <= 1) return 1;
+    return ((uint64_t)*run->counters[when->counter] / (when->divide ? when->divide : 1) + 1) % when->period == 0;
+}
+
+/* Constants of every optimizer for this step. */
+static void prepare_updates(ff_program *p, const ff_run *run)
+{
+    for (size_t v = 0; v < p->desc.n_opts; v++) {
+        const ff_opt_variant *const opt = &p->desc.opts[v];
+        const float state = opt->state ? *(const float *)p->desc.vars[opt->state - 1].data : 0.0f;
+        const int64_t done = *run->counters[opt->counter] / (int64_t)(opt->every ? opt->every : 1);
+        ff_opt_prep((int)opt->op, opt->h, p->step.rates[opt->counter], done + 1, state, p->opt_c[v]);
+    }
+}
+
+/* The step is done: its optimizers keep what they have counted. */
+static void finish_updates(ff_program *p, const ff_run *run)
+{
+    for (size_t v = 0; v < p->desc.n_opts; v++) {
+        const ff_opt_variant *const opt = &p->desc.opts[v];
+        const ff_when when = {1, opt->every, opt->counter};
+        if (opt->state && due(&when, run)) *(float *)p->desc.vars[opt->state - 1].data = p->opt_c[v][FF_OPT_STATE];
+    }
+    for (size_t i = 0; i < run->n_counters; i++) ++*run->counters[i];
+}
+
 static ff_status run_step(ff_program *p, const ff_run *run, size_t threads, ff_run_result *result, ff_error *err)
 {
     for (size_t s = 0; s <= p->desc.n_stages; s++) {
@@ -273,11 +302,14 @@ static ff_status run_step(ff_program *p, const ff_run *run, size_t threads, ff_r
             }
         }
         if (s == p->desc.n_stages) break;
+        if (!due(&p->desc.when[s], run)) continue;
         const ff_status status = run_stage(p, run, s, threads, err);
         if (status != FF_OK) return status;
     }
     return FF_OK;
 }
+
+static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 static ff_status check_run(const ff_program *p, const ff_run *run, ff_error *err)
 {
@@ -292,8 +324,15 @@ static ff_status check_run(const ff_program *p, const ff_run *run, ff_error *err
             return ff_fail(err, FF_EARG, "source %zu has %llu rows, expected %zu", s,
                            (unsigned long long)run->sources[s].rows, run->stop);
     }
-    if (p->desc.n_opts && (!run->iterations || !run->learning_rates || run->n_rates == 0))
-        return ff_fail(err, FF_EARG, "a training program needs a learning rate and an iteration counter");
+    uint64_t counters = 0; /* that the program wants */
+    for (size_t v = 0; v < p->desc.n_opts; v++) counters = larger(counters, p->desc.opts[v].counter + 1);
+    for (size_t s = 0; s < p->desc.n_stages; s++)
+        if (p->desc.when[s].period > 1) counters = larger(counters, p->desc.when[s].counter + 1);
+    for (size_t i = 0; i < p->desc.n_instrs; i++)
+        if (p->desc.instrs[i].op == FF_OP_RATE) counters = larger(counters, p->desc.instrs[i].d[0] + 1);
+    if (run->n_counters < counters || (counters && (!run->learning_rates || run->n_rates == 0)))
+        return ff_fail(err, FF_EARG, "a training program needs %llu learning rates and counters of iterations, has %zu",
+                       (unsigned long long)counters, run->n_counters);
     return FF_OK;
 }
 
@@ -340,10 +379,8 @@ ff_status ff_program_run(ff_program *p, const ff_run *run, ff_run_result *result
             break;
         }
         bind_step(p, run, at, side, more);
-        for (size_t v = 0; v < p->desc.n_opts; v++)
-            ff_opt_prep((int)p->desc.opts[v].op, p->desc.opts[v].h,
-                        run->learning_rates[run->n_rates == 1 ? 0 : result->steps % run->n_rates],
-                        *run->iterations + 1, p->opt_c[v]);
+        p->step.rates = run->n_rates ? run->learning_rates + result->steps % run->n_rates * run->n_counters : NULL;
+        prepare_updates(p, run);
         p->step.seed = run->seed;
         p->step.index = run->step + result->steps;
         p->step.batch = n;
@@ -351,7 +388,7 @@ ff_status ff_program_run(ff_program *p, const ff_run *run, ff_run_result *result
         atomic_store_explicit(&p->fault, 0, memory_order_relaxed);
         status = run_step(p, run, threads, result, err);
         if (status != FF_OK) break;
-        if (p->desc.n_opts) ++*run->iterations;
+        finish_updates(p, run);
         result->steps++;
         result->position += n;
         result->threads = threads;

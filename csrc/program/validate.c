@@ -186,7 +186,10 @@ ff_status ff_validate(const ff_engine *engine, const ff_program_desc *desc, ff_e
     }
     for (size_t i = 0; i < desc->n_opts; i++) {
         const ff_op_info *const info = ff_op_get(desc->opts[i].op);
+        const ff_opt_variant *const v = &desc->opts[i];
         if (!info || info->kind != 'p') return ff_fail(err, FF_EARG, "optimizer variant %zu is no optimizer", i);
+        if (v->state && (v->state > desc->n_vars || desc->vars[v->state - 1].bytes < sizeof(float)))
+            return ff_fail(err, FF_EARG, "optimizer variant %zu keeps its state in no variable", i);
     }
     for (size_t i = 0; i < desc->n_instrs; i++) {
         const ff_instr *const in = &desc->instrs[i];

@@ -35,7 +35,11 @@ class SwapEMAWeights(Callback):
                 "SwapEMAWeights needs moving averages: set `use_ema=True` on the optimizer. "
                 f"Received: use_ema=False on {optimizer}"
             )
-        return [pair for o in keeping for pair in zip(o._trainable_variables, o._averages, strict=True)]
+        return [
+            pair
+            for o in keeping
+            for pair in zip(o._trainable_variables, o._model_variables_moving_average, strict=True)
+        ]
 
     def _swap(self, into_model):
         if self._swapped == into_model:

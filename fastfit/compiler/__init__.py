@@ -1,5 +1,5 @@
 """Traced steps to native programs."""
 
-from fastfit.compiler.compile import Compiled, compile_program, is_native, predictor
+from fastfit.compiler.compile import Compiled, compile_program, predictor
 
-__all__ = ["Compiled", "compile_program", "is_native", "predictor"]
+__all__ = ["Compiled", "compile_program", "predictor"]

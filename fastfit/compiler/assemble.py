@@ -42,8 +42,8 @@ class Assembly:
         self.sinks = _columns(builder.sinks)
         self.slots, self.arena = _slots(builder)
         self.variants = np.zeros(len(builder.variants), _core.VARIANT)
-        for row, (op, h) in zip(self.variants, builder.variants, strict=True):
-            row["op"] = OPS[op]["id"]
+        for row, (op, h, every, counter, state) in zip(self.variants, builder.variants, strict=True):
+            row["op"], row["every"], row["counter"], row["state"] = OPS[op]["id"], every, counter, state
             row["h"][: len(h)] = h
         ordered = [ins for stage in self.plan.stages for group in stage for ins in group.instructions]
         self.commit_hosts = frozenset(ins.d[0] for ins in ordered if ins.op == "host" and ins.phase)
@@ -69,6 +69,7 @@ class Assembly:
                 at += len(group.instructions)
                 group_at += 1
             self.stages[s + 1] = group_at
+        self.when = np.array([stage[0].instructions[0].when for stage in self.plan.stages], _core.WHEN)
 
     def make(self, rows):
         """A core program for batches of up to `rows` rows."""
@@ -87,6 +88,7 @@ class Assembly:
             self.hosts,
             rows,
             self.commit_hosts,
+            self.when,
         )
 
 

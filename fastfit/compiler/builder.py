@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
 
@@ -12,6 +13,10 @@ from fastfit import _core
 OPS = _core.op_table()
 # Rows of a weight gradient's block; row tiles are whole blocks. Their values should stay in L1.
 PART_ROWS = 128
+
+
+# In every step.
+ALWAYS = (1, 1, 0)
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Instruction:
 
     `cut` says how it may be cut: "rows" (operands aligned with the batch), "weight" or "whole".
     `phase`: 0 before any variable changes, 1 updates parameters, 2 after them.
+    `when`: (divide, period, counter), the steps in which it runs; see `ff_when` in fastfit.h.
     """
 
     op: str
@@ -46,6 +52,7 @@ class Instruction:
     units: int = 0
     ks: int = 0
     label: str = ""
+    when: tuple = ALWAYS
 
 
 @dataclass
@@ -79,6 +86,8 @@ class Builder:
     sinks: list = field(default_factory=list)
     variants: list = field(default_factory=list)
     hosts: list = field(default_factory=list)
+    phase: int = 0
+    when: tuple = ALWAYS
     _storage_index: dict = field(default_factory=dict)
     _constants: dict = field(default_factory=dict)
 
@@ -87,11 +96,18 @@ class Builder:
         power = sum(n is None for n in shape)
         if power > 2:
             raise ValueError(f"A tensor may have the batch dimension at most twice. Received: shape={shape}")
-        count = prod(n for n in shape if n is not None)
+        times = getattr(shape, "times", 1)
+        if not times:
+            raise NotImplementedError(
+                "A reshape leaves rows that are no whole parts of a row of the batch, and a program cannot follow "
+                f"them. Keep the batch axis, and use axis arguments. Received: a tensor of shape {tuple(shape)}"
+            )
+        count = prod(n for n in shape if n is not None) * (times if power else 1)
         if packed:
             panel = self.engine.panel
             count = shape[0] * -(-shape[1] // panel) * panel
-        size = count * np.dtype(dtype).itemsize
+        # conditions are floats 0 and 1 in a program
+        size = count * (4 if dtype == "bool" else np.dtype(dtype).itemsize)
         self.slots.append(Slot(power, -(-size // 4) * 4))
         return Location("slot", len(self.slots) - 1, packed)
 
@@ -113,9 +129,9 @@ class Builder:
             self._constants[key] = self.storage(storage)
         return self._constants[key]
 
-    def variant(self, op, h):
-        """Index of an optimizer with its hyperparameters."""
-        key = (op, tuple(float(x) for x in h))
+    def variant(self, op, h, every=1, counter=0, state=0):
+        """Index of an optimizer with its hyperparameters; see `ff_opt_variant` in fastfit.h."""
+        key = (op, tuple(float(x) for x in h), every, counter, state)
         if key not in self.variants:
             self.variants.append(key)
         return self.variants.index(key)
@@ -135,6 +151,7 @@ class Builder:
                 reads.append(place)
             if mode in ">=":
                 writes.append(place)
+        more["phase"] = max(more.get("phase", 0), self.phase)
         row_mul, row_fix = rows
         if row_mul == 0 and cut == "rows":
             cut = "whole"
@@ -154,10 +171,25 @@ class Builder:
                 cut,
                 cost,
                 per_row * row_fix if cost_fix is None else cost_fix,
+                when=self.when,
                 **more,
             )
         )
         return self.instructions[-1]
+
+    @contextmanager
+    def marked(self, phase, when=ALWAYS):
+        """What is written inside belongs to this phase (or a later one), and runs in these steps."""
+        before = self.phase, self.when
+        self.phase, self.when = phase, when
+        try:
+            yield
+        finally:
+            self.phase, self.when = before
+
+    def copy(self, x, y, n):
+        """Append a copy of n floats."""
+        self.emit("copy_cols", [x, y], (n, n, 0, 0, n), rows=(0, 1), cut="whole")
 
     def host(self, function, reads, writes, phase=0, label=""):
         """Append a host instruction calling function(program, batch)."""
@@ -175,7 +207,8 @@ class Builder:
                 "whole",
                 0.0,
                 3e4,
-                phase,
+                max(phase, self.phase),
                 label=label,
+                when=self.when,
             )
         )

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import threading
+from math import prod
 
 import numpy as np
 
 from fastfit import _core
-from fastfit.compiler import fuse, lower, rules_array, rules_dense, rules_loss
+from fastfit.compiler import (
+    lower,
+    rules_array,
+    rules_dense,
+    rules_elementwise,
+    rules_formula,
+    rules_loss,
+    rules_move,
+    rules_product,
+    rules_reduce,
+)
 from fastfit.compiler.assemble import Assembly
 from fastfit.compiler.builder import OPS
+from fastfit.compiler.updates import Plan
 from fastfit.graph import storage
 from fastfit.graph.tensor import KerasTensor, topological
 from fastfit.utils import interrupts
@@ -17,7 +29,16 @@ from fastfit.utils import interrupts
 # Seconds that a program runs before Python looks at signals and the progress bar.
 DEADLINE = 0.05
 # Imported for their rules.
-_RULES = (rules_array, rules_dense, rules_loss)
+_RULES = (
+    rules_array,
+    rules_dense,
+    rules_elementwise,
+    rules_formula,
+    rules_loss,
+    rules_move,
+    rules_product,
+    rules_reduce,
+)
 
 
 class Compiled:
@@ -32,11 +53,14 @@ class Compiled:
         The sinks.
     labels : dict
         Source column to the number of classes, for columns that hold class ids.
+    counters : list of Optimizer
+        Whose iterations a run counts, and whose learning rates it needs.
     """
 
-    def __init__(self, assembly, variables, outputs, labels=()):
+    def __init__(self, assembly, variables, outputs, labels=(), counters=()):
         self.assembly = assembly
         self.labels = dict(labels)
+        self.counters = list(counters)
         self.outputs = outputs
         self.source_shapes = assembly.source_shapes
         self._borrowed = [(v, v._storage) for v in variables]
@@ -134,16 +158,11 @@ def compile_program(feeds, outputs=(), updates=(), optimizer=None, gradients=(),
     roots = outputs + [t for _, t in updates] + [g for _, g in gradients]
     order = topological(roots)
     _pack_weights(order)
-    if optimizer is not None and is_native(optimizer, gradients):
-        for v, _ in gradients:
-            if v._storage.packed:
-                for slot in slots_of(optimizer, v):
-                    storage.pack(slot)
-    low = lower.Lowering(storage.engine(), feeds, roots, outputs, batch)
-    plan = _plan_updates(low, optimizer, gradients)
+    plan = Plan(optimizer, gradients, order)
+    low = lower.Lowering(storage.engine(), feeds, [*outputs, *(t for _, t in updates), *plan.roots], outputs, batch)
+    plan.attach(low)
     low.run()
-    for emit in plan:
-        emit()
+    plan.emit(low)
     _assign(low, updates)
     for function in after:
         low.b.host(lambda program, n, f=function: f(), [], [], phase=2, label=getattr(function, "__name__", "after"))
@@ -151,7 +170,7 @@ def compile_program(feeds, outputs=(), updates=(), optimizer=None, gradients=(),
     variables += [v for v, _ in gradients] + [v for v, _ in updates]
     if optimizer is not None:
         variables += [v for v in optimizer.variables if v._storage.dtype == np.float32]
-    return Compiled(Assembly(low.b, batch), variables, outputs, low.label_columns)
+    return Compiled(Assembly(low.b, batch), variables, outputs, low.label_columns, plan.counters)
 
 
 def _pack_weights(order):
@@ -164,103 +183,55 @@ def _pack_weights(order):
             storage.pack(w.node.attrs["variable"])
 
 
-def _plan_updates(low, optimizer, gradients):
-    """How each variable is updated: functions that emit it, once the graph is lowered."""
-    if optimizer is None:
-        return []
-    if not is_native(optimizer, gradients):
-        return [lambda: _host_update(low, optimizer, gradients)]
-    return [_native_update(low, optimizer, v, g) for v, g in gradients]
-
-
-def is_native(optimizer, gradients):
-    """Whether kernels do the whole update; gradients come clipped already."""
-    return (
-        optimizer.native() is not None
-        and not optimizer.use_ema
-        and not optimizer.gradient_accumulation_steps
-        and optimizer.loss_scale_factor is None
-        and all(v.constraint is None and v.dtype == "float32" for v, _ in gradients)
-    )
-
-
-def slots_of(optimizer, variable):
-    """The slots of a variable in the native update's order."""
-    return optimizer.native_slots(optimizer._get_variable_index(variable))
-
-
-def _native_update(low, optimizer, variable, gradient):
-    op, h = optimizer.native(variable)
-    variant = low.b.variant(op, h)
-    weight = low.b.storage(variable._storage)
-    slots = [low.b.storage(s._storage) for s in slots_of(optimizer, variable)]
-    update = [weight, *slots]
-    packed = variable._storage.packed
-    name, emit = ("dense_dw", rules_dense.emit_dw) if packed else ("dense_db", rules_dense.emit_db)
-    terms = fuse.gradient_terms(gradient, low.users, name)
-    if terms is None or not all(_fusable(n) for n in terms):
-        return lambda: _flat_update(low, op, variant, update, _gradient_place(low, gradient, packed), variable)
-    low.late_grads.update(id(n) for n in terms)
-    low.skip.update(id(n) for n in fuse.sum_nodes(gradient, name))
-    if len(terms) == 1:
-        return lambda: emit(low, terms[0], None, 2, update, variant, phase=1)
-
-    def summed():
-        place = low.b.slot(variable.shape, packed=packed)
-        for i, node in enumerate(terms):
-            emit(low, node, place, 0 if i == 0 else 1)
-        _flat_update(low, op, variant, update, place, variable)
-
-    return summed
-
-
-def _fusable(node):
-    dy = node.inputs[-1]
-    shapes_fit = lower.leading(dy.shape[:-1]) is not None and len(dy.shape) >= 2
-    return shapes_fit and lower.is_f32(*node.inputs, node.outputs[0])
-
-
-def _gradient_place(low, gradient, packed):
-    where = low.places.get(id(gradient))
-    if packed:
-        return where if where is not None and where.packed else low.weight(gradient)
-    return low.place(gradient)
-
-
-def _flat_update(low, op, variant, update, place, variable):
-    n = variable._storage.nbytes // 4
-    low.b.emit(op, [place, *update], (n, variant), rows=(0, 1), cut="whole", cost_fix=25.0 * n, phase=1)
-
-
-def _host_update(low, optimizer, gradients):
-    """The optimizer's own arithmetic in NumPy, for what no kernel does."""
-    places = [low.place(g) for _, g in gradients]
-    variables = [v for v, _ in gradients]
-
-    def update(program, batch):
-        arrays = [
-            lower.view(program, w, (v.shape, "float32"), batch).copy() for w, v in zip(places, variables, strict=True)
-        ]
-        optimizer.apply(arrays, variables)
-
-    # every variable: the optimizer may read any of them
-    low.b.host(update, places, [low.b.storage(v._storage) for v in variables], phase=1, label="optimizer")
-
-
 def _assign(low, updates):
-    """State that the step sets: copies into the variable, or the last add written there at once."""
-    for variable, tensor in updates:
+    """State that the step sets: the new values are all there before the first is copied into its variable."""
+    places = [_new_value(low, variable, tensor) for variable, tensor in updates]
+    for (variable, tensor), place in zip(updates, places, strict=True):
         target = low.b.storage(variable._storage)
-        if variable.dtype == "float64" and variable.shape == ():
-            low.b.emit("copy64", [low.place(tensor, "float64"), target], rows=(0, 1), cut="whole", phase=2)
-            continue
-        place = low.place(tensor)
+        if place != target:
+            _write(low, variable, tensor, place, target)
 
-        def write(program, batch, place=place, variable=variable, dtype=tensor.dtype):
-            variable._storage.write(lower.view(program, place, (variable.shape, dtype), batch))
 
-        if place.kind == "slot":
-            low.b.host(write, [place], [target], phase=2, label=f"assign {variable.path}")
+def _new_value(low, variable, tensor):
+    """Where a new value lies; a variable that this step sets as well is copied first."""
+    place = low.place(tensor, tensor.dtype)
+    if place.kind != "var" or place == low.b.storage(variable._storage):
+        return place
+    copy = low.b.slot(tensor.shape, tensor.dtype)
+    if tensor.dtype in _COPIED:
+        _copy(low, place, copy, tensor)
+    else:
+        spec = (tensor.shape, tensor.dtype)
+
+        def keep(program, batch):
+            lower.view(program, copy, spec, batch, writable=True)[...] = lower.view(program, place, spec, batch)
+
+        low.b.host(keep, [place], [copy], label="copy")
+    return copy
+
+
+def _write(low, variable, tensor, place, target):
+    if variable.dtype == "float32" and target.packed:
+        low.b.emit("pack", [place, target], variable.shape, rows=(0, 1), cut="whole", phase=2)
+    elif variable.dtype in _COPIED and tensor.dtype == variable.dtype:
+        _copy(low, place, target, variable, phase=2)
+    else:
+        spec = (variable.shape, tensor.dtype)
+
+        def write(program, batch):
+            variable._storage.write(lower.view(program, place, spec, batch))
+
+        low.b.host(write, [place], [target], phase=2, label=f"assign {variable.path}")
+
+
+# Dtypes whose values an instruction copies.
+_COPIED = ("float32", "int32", "float64")
+
+
+def _copy(low, source, target, x, phase=0):
+    n = prod(x.shape)
+    op, d = ("copy64", (n,)) if x.dtype == "float64" else ("copy_cols", (n, n, 0, 0, n))
+    low.b.emit(op, [source, target], d, rows=(0, 1), cut="whole", cost_fix=n, phase=phase)
 
 
 def predictor(compiled, rows=64):

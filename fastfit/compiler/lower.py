@@ -69,6 +69,10 @@ class Lowering:
         self.lazy = {}
         self.label_columns = {}
         self.late_grads = set()
+        self.known = {id(node) for node in self.order}
+        self.kept = []  # tensors made while lowering: their ids must stay theirs
+        self.blocks = {}
+        self.dirty = set()
 
     # Where values are ---------------------------------------------------------------------------------------------
 
@@ -135,6 +139,7 @@ class Lowering:
                 id(y) in self.source_of
                 and self.source_dtype[id(y)] == "float32"
                 and len(x.shape) == 2
+                and x.shape.times == 1
                 and x.dtype == "float32"
             ):
                 return Location("source", self.source_of[id(y)])
@@ -147,12 +152,16 @@ class Lowering:
             self.plain[id(x)] = out
         return self.plain[id(x)]
 
+    def packed(self, x):
+        """Location of a matrix that is in panels already, else None. What pads them may be anything if it is dirty."""
+        where = self.places.get(id(x)) if isinstance(x, KerasTensor) else None
+        return where if where is not None and where.packed else None
+
     def weight(self, w):
-        """Location of a (k, n) matrix in panels."""
-        if isinstance(w, KerasTensor):
-            where = self.places[id(w)] if id(w) in self.places else None
-            if where is not None and where.packed:
-                return where
+        """Location of a (k, n) matrix in panels, padded with zeros."""
+        where = self.packed(w)
+        if where is not None and where not in self.dirty:
+            return where
         out = self.b.slot(np.shape(w) if not isinstance(w, KerasTensor) else w.shape, packed=True)
         self.b.emit("pack", [self.place(w), out], tuple(w.shape), rows=(0, 1), cut="whole")
         return out
@@ -160,6 +169,7 @@ class Lowering:
     def out(self, tensor):
         """Where a rule writes a new value: its sink, or a new slot."""
         if id(tensor) in self.sink_of and id(tensor) not in self.places:
+            check_sink(tensor)
             where = Location("sink", self.sink_of[id(tensor)])
         else:
             where = self.b.slot(tensor.shape, tensor.dtype)
@@ -176,22 +186,99 @@ class Lowering:
         if id(tensor) in self.sink_of:
             self.copy_to_sink(tensor, where)
 
+    def kind(self, x):
+        """How a tensor lies in memory: "f" for float32 and for conditions, as 0 and 1; "i" for int32; None for others.
+
+        Constants have no kind: `place` makes them what is asked for.
+        """
+        if not isinstance(x, KerasTensor):
+            return None
+        if x.dtype == "bool":
+            where = self.places.get(id(x))
+            stored = where is not None and where.kind == "var" and self.b.storages[where.index].dtype == bool
+            return None if stored else "f"
+        return {"float32": "f", "int32": "i"}.get(x.dtype)
+
+    def common_kind(self, *tensors):
+        """The kind that all tensors among these have, or None."""
+        kinds = {self.kind(x) for x in tensors if isinstance(x, KerasTensor)}
+        return kinds.pop() if len(kinds) == 1 else None
+
+    def place_as(self, x, kind):
+        """`place` of an operand of an instruction on floats ("f") or int32 ("i")."""
+        return self.place(x, "float32" if kind == "f" else "int32")
+
+    def expand(self, node, *tensors):
+        """Lower an op as a formula of others: `tensors` are what they make of the op's inputs, one per output."""
+        for output, tensor in zip(node.outputs, tensors, strict=True):
+            self.alias(output, self.lowered(tensor))
+
+    def lowered(self, tensor):
+        """A tensor that was made while lowering, lowered itself."""
+        self.kept.append(tensor)
+        for new in self.new_nodes(tensor):
+            self.known.add(id(new))
+            self.op(new)
+        return tensor
+
+    def new_nodes(self, tensor):
+        """The nodes above `tensor` that are not lowered yet, inputs first."""
+        order, stack, seen = [], [(tensor.node, False)], set()
+        while stack:
+            node, done = stack.pop()
+            if done:
+                order.append(node)
+            elif id(node) not in self.known and id(node) not in seen:
+                seen.add(id(node))
+                stack.append((node, True))
+                stack += [(x.node, False) for x in node.inputs if isinstance(x, KerasTensor)]
+        return order
+
+    def write(self, variable, tensor):
+        """Set a variable to a tensor's value."""
+        target = self.b.storage(variable._storage)
+        if variable.dtype != "float32" or tensor.dtype != "float32":
+            place = self.place(tensor, tensor.dtype)
+
+            def write(program, batch):
+                variable._storage.write(view(program, place, (variable.shape, tensor.dtype), batch))
+
+            self.b.host(write, [place], [target], label=f"assign {variable.path}")
+        elif not variable._storage.packed:
+            self.b.copy(self.place(tensor), target, prod(variable.shape))
+        elif self.packed(tensor) is not None and self.packed(tensor) not in self.dirty:
+            self.b.copy(self.packed(tensor), target, variable._storage.nbytes // 4)
+        else:
+            self.b.emit("pack", [self.place(tensor), target], variable.shape, rows=(0, 1), cut="whole")
+
     def copy_to_sink(self, tensor, where):
+        check_sink(tensor)
         n = prod(tensor.shape[1:])
         sink = Location("sink", self.sink_of[id(tensor)])
         self.b.emit("copy_cols", [where, sink], (n, n, 0, 0, n))
 
     # The walk -----------------------------------------------------------------------------------------------------
 
-    def run(self):
+    def add(self, roots):
+        """Nodes that further roots need, for `run`; those that are lowered already are not among them."""
+        new = [node for node in topological(roots) if id(node) not in self.known]
+        self.known.update(id(node) for node in new)
+        self.order += new
+        for tensor, nodes in fuse.users(new, roots).items():
+            self.users.setdefault(tensor, []).extend(nodes)
+        return new
+
+    def run(self, nodes=None):
         """Lower every node that nothing else has taken in."""
-        for node in self.order:
+        for node in self.order if nodes is None else nodes:
+            if id(node) in self.blocks:
+                self.blocks[id(node)]()
             if id(node) in self.skip:
                 continue
             if node.operation == "input":
                 self.feed(node)
-            elif node.operation == "variable":
-                self.variable(node)
+            elif node.operation in ("variable", "rate"):
+                self.leaf(node)
             else:
                 self.op(node)
 
@@ -202,18 +289,28 @@ class Lowering:
         if id(tensor) in self.sink_of:
             self.copy_to_sink(tensor, self.gather(tensor, "float32"))
 
-    def variable(self, node):
-        variable = node.attrs["variable"]
-        self.places[id(node.outputs[0])] = self.b.storage(variable._storage)
+    def leaf(self, node):
+        """The value of a variable, or this step's learning rate."""
+        tensor = node.outputs[0]
+        if node.operation == "variable":
+            self.places[id(tensor)] = self.b.storage(node.attrs["variable"]._storage)
+        elif id(tensor) not in self.places:
+            self.places[id(tensor)] = self.b.slot(())
+            self.b.emit("rate", [self.places[id(tensor)]], (node.attrs["counter"],), rows=(0, 1), cut="whole")
 
     def op(self, node):
+        if node.operation.name == "getitem":
+            _check_batch_slice(node)
+        if node.operation.name == "constant" and id(node.outputs[0]) not in self.sink_of:
+            self.places[id(node.outputs[0])] = self.b.constant(node.attrs["value"])
+            return
         function = RULES.get(node.operation.name)
         if function is None or function(self, node) is False:
             self.host(node)
 
     def host(self, node):
         """The op's NumPy meaning, called on views."""
-        if node.operation.name in ("sparse_categorical_crossentropy", "sparse_ce_grad"):
+        if node.operation.name.startswith("sparse_c"):
             self.note_labels(node.inputs[0], node.inputs[1].shape[node.attrs.get("axis", -1)])
         inputs = [self.place(x) if isinstance(x, KerasTensor) else x for x in node.inputs]
         outputs = [self.b.slot(t.shape, t.dtype) for t in node.outputs]
@@ -225,11 +322,19 @@ class Lowering:
         for tensor, where in zip(node.outputs, outputs, strict=True):
             self.places[id(tensor)] = where
             if id(tensor) in self.sink_of:
-                if tensor.dtype != "float32":
-                    raise NotImplementedError(
-                        f"A model output must be float32. Received: {tensor!r}. Cast it with fastfit.ops.cast."
-                    )
                 self.copy_to_sink(tensor, where)
+
+
+def _check_batch_slice(node):
+    """A slice of the batch axis has a size that is neither fixed nor the batch's, and a program knows no other."""
+    x, key = node.inputs[0], node.attrs["key"]
+    first = next(iter(key if isinstance(key, tuple) else (key,)), None)
+    if x.shape and x.shape[0] is None and isinstance(first, slice):
+        if first.start not in (None, 0) or first.stop is not None or first.step not in (None, 1, -1):
+            raise TypeError(
+                f"A slice of the batch axis, x[{first.start}:{first.stop}:{first.step}] of {x!r}, cannot be compiled: "
+                "batches differ in size. Use all rows, with weights (or fastfit.ops.where) that leave some out."
+            )
 
 
 class HostCall:
@@ -252,19 +357,38 @@ class HostCall:
         if not isinstance(results, tuple):
             results = (results,)
         for where, spec, value in zip(self.outputs, self.output_specs, results, strict=True):
-            out = view(program, where, spec, batch)
+            out = view(program, where, spec, batch, writable=True)
             value = np.asarray(value)
             if value.shape != out.shape:
                 raise ValueError(f"Op {self.op.name!r} gave shape {value.shape} where {out.shape} was inferred")
             out[...] = value
 
 
-def view(program, where, spec, batch):
-    """An array on a location of a running program."""
-    shape = tuple(batch if n is None else n for n in spec[0])
+def view(program, where, spec, batch, writable=False):
+    """An array on a location of a running program; of conditions a copy, unless it is to be written."""
+    rows = batch * getattr(spec[0], "times", 1)
+    shape = tuple(rows if n is None else n for n in spec[0])
     if where.kind == "slot":
-        return program.slot(where.index, shape, spec[1])
+        if spec[1] != "bool":
+            return program.slot(where.index, shape, spec[1])
+        flags = program.slot(where.index, shape, "float32")
+        return flags if writable else flags != 0
+    if spec[1] == "bool":
+        return program.variables[where.index].view().reshape(shape) != 0
     return program.variables[where.index].view().reshape(shape)
+
+
+def check_sink(tensor):
+    """Rows that a caller gets are float32 or int32."""
+    if tensor.shape.times != 1:
+        raise NotImplementedError(
+            f"A model output must have one row for each row of the batch. Received: {tensor!r}, which a reshape has "
+            f"given {tensor.shape.times or 'no whole number of'} rows for each."
+        )
+    if tensor.dtype not in ("float32", "int32"):
+        raise NotImplementedError(
+            f"A model output must be float32. Received: {tensor!r}. Cast it with fastfit.ops.cast."
+        )
 
 
 # What rules share ----------------------------------------------------------------------------------------------------
@@ -274,11 +398,35 @@ def is_f32(*tensors):
     return all(not isinstance(t, KerasTensor) or t.dtype == "float32" for t in tensors)
 
 
+def shape_of(x):
+    return x.shape if isinstance(x, KerasTensor) else np.shape(x)
+
+
+def rows_and_width(shape):
+    """(rows, row length) of an element-wise instruction: a row per element of the first axis, or one row."""
+    if shape and shape[0] is None:
+        return (shape.times, 0), prod(shape[1:])
+    return (0, 1), prod(shape)
+
+
 def leading(shape):
     """(rows per batch row, fixed rows) of the first axes of a shape; None if the batch is elsewhere."""
     nones = [i for i, n in enumerate(shape) if n is None]
     if nones and nones != [0]:
         return None
     if nones:
-        return prod(shape[1:]), 0
+        times = getattr(shape, "times", 1)
+        return (prod(shape[1:]) * times, 0) if times else None
     return 0, prod(shape)
+
+
+def is_op(x, name):
+    """Whether a tensor comes from an op of this name."""
+    return isinstance(x, KerasTensor) and getattr(x.node.operation, "name", None) == name
+
+
+def part_of_batch(x):
+    """c if `x` is the scalar c / batch size, else None."""
+    if is_op(x, "divide") and is_op(x.node.inputs[1], "batch_size") and not isinstance(x.node.inputs[0], KerasTensor):
+        return float(x.node.inputs[0])
+    return None

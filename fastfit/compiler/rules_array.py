@@ -1,135 +1,93 @@
-"""Lowering of element-wise ops, broadcasting, reductions, shapes and scalars."""
+"""Lowering of shapes, constants, scalars of the batch, dropout, and sums for the books."""
 
 from math import prod
 
 import numpy as np
 
-from fastfit.compiler.builder import OPS
-from fastfit.compiler.lower import is_f32, leading, rule
+from fastfit.compiler.broadcasting import aligned, broadcast, copy_rows, spread
+from fastfit.compiler.lower import is_f32, is_op, leading, part_of_batch, rows_and_width, rule
 from fastfit.graph.tensor import KerasTensor
 
 
-@rule(*(name for name, op in OPS.items() if op["kind"] == "u"))
-def unary(low, node):
-    x, y = node.inputs[0], node.outputs[0]
-    if len(node.inputs) != 1 or not is_f32(x, y) or leading(y.shape) is None or not isinstance(x, KerasTensor):
-        return False
-    mul, fix = leading(y.shape)
-    rows, a = ((1, 0), mul) if mul else ((0, 1), fix)
-    low.b.emit(node.operation.name, [low.place(x), low.out(y)], (a,), rows=rows)
-    return None
-
-
-@rule(*(name for name, op in OPS.items() if op["kind"] == "b"))
-def binary(low, node):
-    x, z = node.inputs
-    y = node.outputs[0]
-    if y.dtype == "float64" and y.shape == ():
-        return scalar64(low, node)
-    if not is_f32(x, z, y) or leading(y.shape) is None:
-        return False
-    found = broadcast(
-        y.shape,
-        np.shape(x) if not isinstance(x, KerasTensor) else x.shape,
-        np.shape(z) if not isinstance(z, KerasTensor) else z.shape,
-    )
-    if found is None:
-        return False
-    rows, a, modes = found
-    low.b.emit(node.operation.name, [low.place(x), low.place(z), low.out(y)], (a, *modes), rows=rows)
-    return None
-
-
-def broadcast(out, *shapes):
-    """(rows, row length, modes): how operands of these shapes meet in `out`; None if not in any of the four modes."""
-    out = tuple(out)
-    padded = [(1,) * (len(out) - len(s)) + tuple(s) for s in shapes]
-    batched = bool(out) and out[0] is None
-    # the earliest cut that works has the longest rows: fewer turns of the outer loop
-    for cut in range(int(batched), len(out) + 1):
-        modes = [_mode(out, shape, cut) for shape in padded]
-        if None not in modes:
-            count = prod(n for n in out[:cut] if n is not None)
-            return (count, 0) if batched else (0, count), prod(out[cut:]), tuple(modes)
-    return None
-
-
-def _mode(out, shape, cut):
-    head, tail = shape[:cut], shape[cut:]
-    ones = all(n == 1 for n in head)
-    if shape == out:
-        return 0
-    if ones and all(n == 1 for n in tail):
-        return 3
-    if ones and tail == out[cut:]:
-        return 1
-    if head == out[:cut] and all(n == 1 for n in tail):
-        return 2
-    return None
-
-
-def scalar64(low, node):
-    op = {"add": "add64", "multiply": "mul64"}.get(node.operation.name)
-    if op is None:
-        return False
-    x, z = (low.place(i, "float64") for i in node.inputs)
-    low.b.emit(op, [x, z, low.out(node.outputs[0])], rows=(0, 1), cut="whole")
-    return None
-
-
-@rule("reshape", "expand_dims", "squeeze", "stop_gradient")
+@rule("reshape", "expand_dims", "squeeze", "reshape_like", "stop_gradient", "identity", "with_gradient")
 def reshape(low, node):
     x, y = node.inputs[0], node.outputs[0]
     if not isinstance(x, KerasTensor) or leading(x.shape) is None or leading(y.shape) is None:
         return False
-    if sum(n is None for n in x.shape) != sum(n is None for n in y.shape) or x.dtype not in (
-        "float32",
-        "int32",
-        "float64",
+    if sum(n is None for n in x.shape) != sum(n is None for n in y.shape) or not (
+        low.kind(x) is not None or x.dtype == "float64"
     ):
         return False
     low.alias(y, x)
     return None
 
 
-@rule("cast")
-def cast(low, node):
-    x, y = node.inputs[0], node.outputs[0]
-    if not isinstance(x, KerasTensor):
-        return False
-    if x.dtype == y.dtype and leading(x.shape) is not None:
-        low.alias(y, x)
-        return None
-    if id(x) in low.source_of and y.dtype == "float32":
-        low.places[id(y)] = low.gather(x, "float32")
-        return None
-    if is_op(x, "batch_size") and y.dtype == "float64" and id(x) in low.lazy:
-        low.b.emit("rows64", [low.out(y)], (), (1.0,), rows=(1, 0), cut="whole")
-        return None
-    if x.dtype == "float32" and y.dtype == "float64" and x.shape == ():
-        low.b.emit("cast64", [low.place(x), low.out(y)], rows=(0, 1), cut="whole")
-        return None
-    return False
-
-
-@rule("concatenate")
-def concatenate(low, node):
+@rule("constant")
+def constant(low, node):
     y = node.outputs[0]
-    axis = node.attrs.get("axis", -1)
+    value = node.attrs["value"]
+    if id(y) in low.sink_of:
+        return False
+    low.places[id(y)] = low.b.constant(value.astype("float32") if y.dtype == "bool" else value)
+    return None
+
+
+@rule("full", "full_like")
+def full(low, node):
+    y = node.outputs[0]
+    kind = low.kind(y)
     if (
-        not is_f32(*node.inputs, y)
+        kind is None
         or leading(y.shape) is None
-        or axis % len(y.shape) != len(y.shape) - 1
-        or len(y.shape) < 2
+        or np.ndim(node.attrs["value"])
+        or isinstance(node.attrs["value"], KerasTensor)
     ):
         return False
-    if not all(isinstance(x, KerasTensor) and x.shape[:-1] == y.shape[:-1] for x in node.inputs):
+    if node.operation.name == "full_like":
+        same_rows = isinstance(node.inputs[0], KerasTensor)
+    else:
+        same_rows = y.shape[:1] != (None,) or (len(node.inputs) == 1 and is_batch_size(node.inputs[0]))
+    if not same_rows:
         return False
-    rows = leading(y.shape[:-1])
-    out, at = low.out(y), 0
-    for x in node.inputs:
-        n = x.shape[-1]
-        low.b.emit("copy_cols", [low.place(x), out], (n, y.shape[-1], 0, at, n), rows=rows)
+    value = np.asarray(node.attrs["value"], y.dtype).astype("float32" if kind == "f" else "int32")
+    if y.shape[:1] != (None,) and id(y) not in low.sink_of:
+        low.places[id(y)] = low.b.constant(np.full(y.shape, value))
+    elif kind == "f" and y.shape[:1] == (None,):
+        low.b.emit("fill", [low.out(y)], (prod(y.shape[1:]), 0), (float(value),), rows=(y.shape.times, 0))
+    else:
+        copy_rows(low, low.b.constant(value), low.out(y), *rows_and_width(y.shape), 3, kind)
+    return None
+
+
+def is_batch_size(x):
+    """Whether a scalar is the size of the batch."""
+    return is_op(x, "axis_size") and x.node.attrs["axis"] == 0 and x.node.inputs[0].shape[:1] == (None,)
+
+
+@rule("concatenate", "stack")
+def concatenate(low, node):
+    y = node.outputs[0]
+    rank = len(y.shape)
+    axis = node.attrs.get("axis", 0) % rank if rank else 0
+    kind = low.common_kind(*node.inputs)
+    batched = y.shape[:1] == (None,)
+    if (
+        kind is None
+        or low.kind(y) != kind
+        or leading(y.shape) is None
+        or None in y.shape[1:]
+        or (batched and axis == 0)
+    ):
+        return False
+    shapes = [tuple(np.shape(x) if not isinstance(x, KerasTensor) else x.shape) for x in node.inputs]
+    if any(s[:axis] != y.shape[:axis] for s in shapes):
+        return False
+    rows = leading(y.shape[:axis]) if axis else (0, 1)
+    out, at, total = low.out(y), 0, prod(y.shape[axis:])
+    for x, shape in zip(node.inputs, shapes, strict=True):
+        n = prod(shape[axis:])
+        if n:
+            low.b.emit("copy_cols", [low.place_as(x, kind), out], (n, total, 0, at, n), rows=rows)
         at += n
     return None
 
@@ -144,127 +102,85 @@ def dropout(low, node):
         or leading(y.shape) is None
     ):
         return False
-    mul, fix = leading(y.shape)
-    rows, a = ((1, 0), mul) if mul else ((0, 1), fix)
+    rows, a = rows_and_width(y.shape)
     low.b.emit(
         "dropout",
         [low.place(x), low.out(y)],
         (a, int(node.attrs["stream"]) & 0xFFFFFFFF),
         (node.attrs["rate"],),
         rows=rows,
-        cost=12.0 * mul,
+        cost=12.0 * a * rows[0],
     )
-    return None
-
-
-def axes_of(node, rank):
-    axis = node.attrs.get("axis")
-    if axis is None:
-        return tuple(range(rank))
-    return tuple(sorted(a % rank for a in (axis if isinstance(axis, (tuple, list)) else (axis,))))
-
-
-@rule("sum", "mean", "max")
-def reduce(low, node):
-    x, y = node.inputs[0], node.outputs[0]
-    if not isinstance(x, KerasTensor) or not is_f32(x, y) or leading(x.shape) is None or not x.shape:
-        return False
-    name, rank = node.operation.name, len(x.shape)
-    axes = axes_of(node, rank)
-    if axes == tuple(range(rank)) and name != "max" and x.shape[0] is None:
-        per_row = prod(x.shape[1:])
-        low.b.emit(
-            "sum_all",
-            [low.place(x), low.out(y)],
-            (per_row, int(name == "mean")),
-            (1.0 / per_row if name == "mean" and per_row else 1.0,),
-            rows=(1, 0),
-            cut="whole",
-            cost=per_row,
-        )
-        return None
-    first = axes[0]
-    if axes == tuple(range(first, rank)) and first >= 1:  # the last axes
-        a = prod(x.shape[first:])
-        rows = leading(x.shape[:first])
-        if name == "max":
-            low.b.emit("max_last", [low.place(x), low.out(y)], (a,), rows=rows)
-        else:
-            low.b.emit(
-                "sum_last", [low.place(x), low.out(y)], (a,), (1.0 / a if name == "mean" and a else 1.0,), rows=rows
-            )
-        return None
-    if axes == (0,) and name == "sum":
-        a = prod(x.shape[1:])
-        low.b.emit(
-            "sum_rows",
-            [low.place(x), low.out(y)],
-            (a,),
-            rows=(1, 0) if x.shape[0] is None else (0, x.shape[0]),
-            cut="whole",
-            cost=a,
-        )
-        return None
-    return False
-
-
-def is_op(x, name):
-    """Whether a tensor comes from an op of this name."""
-    return isinstance(x, KerasTensor) and getattr(x.node.operation, "name", None) == name
-
-
-def part_of_batch(x):
-    """c if `x` is the scalar c / batch size, else None."""
-    if is_op(x, "divide") and is_op(x.node.inputs[1], "batch_size") and not isinstance(x.node.inputs[0], KerasTensor):
-        return float(x.node.inputs[0])
-    return None
-
-
-@rule("divide")
-def divide(low, node):
-    y = node.outputs[0]
-    if y.dtype != "float32" or part_of_batch(y) is None:
-        return binary(low, node)
-    # most often only spread over the rows, which needs no scalar
-    low.lazy[id(y)] = lambda: binary(low, node)
     return None
 
 
 @rule("broadcast_to", "broadcast_like")
 def broadcast_to(low, node):
     x, y = node.inputs[0], node.outputs[0]
-    if not is_f32(x, y) or leading(y.shape) is None:
+    kind = low.kind(y)
+    if kind is None or not aligned(y.shape, x) or (isinstance(x, KerasTensor) and low.kind(x) != kind):
         return False
-    if y.shape and y.shape[0] is None and (not isinstance(x, KerasTensor) or part_of_batch(x) is not None):
-        if not isinstance(x, KerasTensor) and np.size(x) != 1:
-            return False
-        of_batch = isinstance(x, KerasTensor)
+    of_batch = isinstance(x, KerasTensor) and part_of_batch(x) is not None
+    of_batch = of_batch and x.node.inputs[1].node.inputs[0].shape.times == y.shape.times
+    batched = y.shape[:1] == (None,)
+    if node.operation.name == "broadcast_to" and batched and np.shape(x)[:1] != (None,) and not is_batch_of(node):
+        return False
+    if batched and kind == "f" and (of_batch or (not isinstance(x, KerasTensor) and np.size(x) == 1)):
         value = part_of_batch(x) if of_batch else float(np.reshape(x, ()))
-        low.b.emit("fill", [low.out(y)], (prod(y.shape[1:]), int(of_batch)), (value,))
+        d = (prod(y.shape[1:]), int(of_batch))
+        low.b.emit("fill", [low.out(y)], d, (value,), rows=(y.shape.times, 0))
         return None
     shape = x.shape if isinstance(x, KerasTensor) else np.shape(x)
     found = broadcast(y.shape, shape)
+    place = low.place_as(x, kind) if found else None
     if found is None:
-        return False
+        place, shape = spread(low, x, y.shape, kind)
+        found = broadcast(y.shape, shape)
     rows, a, (mode,) = found
-    # -0.0 and not 0.0: x + -0.0 is x, bit for bit
-    low.b.emit("add", [low.place(x), low.b.constant(np.float32(-0.0)), low.out(y)], (a, mode, 3), rows=rows)
+    copy_rows(low, place, low.out(y), rows, a, mode, kind)
     return None
+
+
+def is_batch_of(node):
+    """Whether the unknown size of broadcast_to is that of the batch."""
+    x = node.inputs[0]
+    return (isinstance(x, KerasTensor) and x.shape[:1] == (None,)) or any(is_batch_size(d) for d in node.inputs[1:])
 
 
 @rule("batch_size")
 def batch_size(low, node):
     y = node.outputs[0]
+    x = node.inputs[0]
+    if x.shape[0] is not None or leading(x.shape[:1]) is None:
+        return False
+    low.lazy[id(y)] = lambda: count_rows(low, low.out(y), x.shape.times)
+    return None
+
+
+@rule("axis_size")
+def axis_size(low, node):
+    y = node.outputs[0]
+    times = node.inputs[0].shape.times
+    if not is_batch_size(y) or y.dtype not in ("int32", "float32") or not times:
+        return False
 
     def emit():
-        ones = low.b.slot((None,))
-        low.b.emit("fill", [ones], (1, 0), (1.0,))
-        low.b.emit("sum_all", [ones, low.out(y)], (1, 0), (1.0,), rows=(1, 0), cut="whole", cost=1)
+        if y.dtype == "float32":
+            count_rows(low, low.out(y), times)
+            return
+        count = low.b.slot(())
+        count_rows(low, count, times)
+        low.b.emit("to_int", [count, low.out(y)], (1,), rows=(0, 1))
 
-    if node.inputs[0].shape[0] is not None:
-        return False
     low.lazy[id(y)] = emit
     return None
+
+
+def count_rows(low, out, times):
+    """The number of rows of the batch, times a number, as a float."""
+    ones = low.b.slot((None,))
+    low.b.emit("fill", [ones], (1, 0), (1.0,))
+    low.b.emit("sum_all", [ones, out], (1, 0), (float(times),), rows=(1, 0), cut="whole", cost=1)
 
 
 @rule("sum64")
@@ -274,12 +190,19 @@ def sum64(low, node):
     y = node.outputs[0]
     if not isinstance(x, KerasTensor) or not is_f32(x, w) or leading(x.shape) is None:
         return False
-    if w is not None and (
-        not isinstance(w, KerasTensor) or prod(n or 1 for n in w.shape) != 1 or w.shape[:1] != (None,)
+    one = isinstance(w, KerasTensor) and None not in (*x.shape, *w.shape) and prod(x.shape) == prod(w.shape) == 1
+    if (
+        not one
+        and w is not None
+        and (
+            not isinstance(w, KerasTensor)
+            or prod(n or 1 for n in w.shape) != 1
+            or w.shape[:1] != (None,)
+            or w.shape.times != x.shape.times
+        )
     ):
         return False
-    mul, fix = leading(x.shape)
-    rows, a = ((1, 0), mul) if mul else ((0, 1), fix)
+    rows, a = rows_and_width(x.shape)
     low.b.emit(
         "sum_all64",
         [low.place(x), None if w is None else low.place(w), low.out(y)],
@@ -288,4 +211,50 @@ def sum64(low, node):
         cut="whole",
         cost=a,
     )
+    return None
+
+
+@rule("sum_rows64")
+def sum_rows64(low, node):
+    x, w, y = node.inputs[0], (*node.inputs, None)[1], node.outputs[0]
+    if not isinstance(x, KerasTensor) or not is_f32(x, w) or leading(x.shape[:1]) is None or None in y.shape:
+        return False
+    a = prod(y.shape)
+    places = [low.place(x), None if w is None else low.place(w), low.out(y)]
+    low.b.emit("sum_rows64", places, (a,), rows=leading(x.shape[:1]), cut="whole", cost=2.0 * a)
+    return None
+
+
+@rule("sum_above64")
+def sum_above64(low, node):
+    x, w, limits = node.inputs
+    y, a = node.outputs[0], node.outputs[0].shape[1]
+    if (
+        not isinstance(x, KerasTensor)
+        or not is_f32(x, w)
+        or leading(x.shape[:1]) is None
+        or isinstance(limits, KerasTensor)
+    ):
+        return False
+    rows = leading(x.shape[:1])
+    ascending = len(limits) > 4 and bool(np.all(np.diff(limits) > 0))
+    low.b.emit(
+        "sum_above64",
+        [low.place(x), low.place(w), low.place(limits), low.out(y)],
+        (a, len(limits), int(node.attrs["below"]), int(ascending)),
+        rows=rows,
+        cut="whole",
+        cost=10.0 * a * rows[0],
+    )
+    return None
+
+
+@rule("sum_into64")
+def sum_into64(low, node):
+    w, index = node.inputs
+    if not is_f32(w) or not isinstance(index, KerasTensor) or low.kind(index) != "i" or leading(index.shape) is None:
+        return False
+    y, rows = node.outputs[0], leading(index.shape)
+    places = [low.place(w), low.place(index), low.out(y)]
+    low.b.emit("sum_into64", places, (prod(y.shape),), rows=rows, cut="whole", cost=2.0 * rows[0])
     return None

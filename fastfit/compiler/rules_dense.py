@@ -71,7 +71,8 @@ def emit_dw(low, node, gradient, mode, update=(), variant=0, phase=0):
     k, n = node.outputs[0].shape
     mul, fix = leading(dy.shape[:-1])
     if in_parts(low, k, n, mul, fix) and mode != 1:
-        emit_parts(low, "dense_dw_sum", low.rows_of(x), low.place(dy), (k, n), mul, gradient, mode, update, variant, phase)
+        operands = low.rows_of(x), low.place(dy)
+        emit_parts(low, "dense_dw_sum", operands, (k, n), mul, gradient, mode, update, variant, phase)
         return
     low.b.emit(
         "dense_dw",
@@ -97,14 +98,19 @@ def in_parts(low, k, n, mul, fix):
     return fix == 0 and mul * low.batch >= PART_MIN_ROWS and 4 * k * panels <= PART_MAX_BYTES
 
 
-def emit_parts(low, total, x, dy, shape, mul, gradient, mode, update, variant, phase):
+def emit_parts(low, total, operands, shape, mul, gradient, mode, update, variant, phase):
     """Blocks of a gradient with the rows, and the sum of them."""
     k, n = shape
     panel = low.b.engine.panel
     floats = -(-(k * -(-n // panel) * panel) // PART_ROWS)
     parts = low.b.slot((None, mul, floats))
     low.b.emit(
-        "dense_dw_part", [x, dy, parts], (k, n, floats, PART_ROWS), rows=(mul, 0), cost=2.0 * mul * k * n, cost_fix=0.0
+        "dense_dw_part",
+        [*operands, parts],
+        (k, n, floats, PART_ROWS),
+        rows=(mul, 0),
+        cost=2.0 * mul * k * n,
+        cost_fix=0.0,
     )
     low.b.emit(
         total,
@@ -134,7 +140,7 @@ def emit_db(low, node, gradient, mode, update=(), variant=0, phase=0):
     n = dy.shape[-1]
     mul, fix = leading(dy.shape[:-1])
     if in_parts(low, 1, n, mul, fix) and mode != 1:
-        emit_parts(low, "dense_db_sum", None, low.place(dy), (1, n), mul, gradient, mode, update, variant, phase)
+        emit_parts(low, "dense_db_sum", (None, low.place(dy)), (1, n), mul, gradient, mode, update, variant, phase)
         return
     low.b.emit(
         "dense_db",
@@ -146,24 +152,3 @@ def emit_db(low, node, gradient, mode, update=(), variant=0, phase=0):
         cost_fix=25.0 * n * (mode == 2),
         phase=phase,
     )
-
-
-@rule("matmul")
-def matmul(low, node):
-    x, w = node.inputs
-    y = node.outputs[0]
-    shape = w.shape if isinstance(w, KerasTensor) else np.shape(w)
-    if len(shape) != 2 or None in shape or not is_f32(x, w, y) or not isinstance(x, KerasTensor):
-        return False
-    if len(x.shape) < 2 or leading(x.shape) is None:
-        return False
-    mul, fix = leading(y.shape[:-1])
-    low.b.emit(
-        "dense",
-        [low.rows_of(x), low.weight(w), None, low.out(y)],
-        (*shape, 0),
-        rows=(mul, fix),
-        cost=2.0 * mul * shape[0] * shape[1],
-        cost_fix=2.0 * fix * shape[0] * shape[1],
-    )
-    return None

@@ -1,17 +1,22 @@
 """Lowering of softmax, losses and the hits of metrics."""
 
 from fastfit.compiler.lower import is_f32, leading, rule
+from fastfit.compiler.rules_formula import hot_rows, softmax_formula, sparse_crossentropy
+from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
 
 
 def last_axis(node, x):
-    return node.attrs.get("axis", -1) % len(x.shape) == len(x.shape) - 1
+    axis = node.attrs.get("axis", -1)
+    return isinstance(axis, int) and axis % len(x.shape) == len(x.shape) - 1
 
 
 @rule("softmax", "softmax_grad")
 def softmax(low, node):
     y = node.outputs[0]
-    if not is_f32(*node.inputs, y) or not last_axis(node, y) or leading(y.shape) is None or len(y.shape) < 2:
+    if not last_axis(node, y):
+        return softmax_formula(low, node)
+    if not is_f32(*node.inputs, y) or leading(y.shape) is None or len(y.shape) < 2:
         return False
     rows = leading(y.shape[:-1])
     low.b.emit(
@@ -32,9 +37,14 @@ def crossentropy(low, node):
     if not is_f32(z) or leading(z.shape) is None or len(z.shape) < 2:
         return False
     c = z.shape[-1]
-    t = low.labels(target, c) if name == "softmax_ce" else low.place(target)
-    if t is None or (name != "softmax_ce" and not is_f32(target)):
+    if name != "softmax_ce" and not is_f32(target):
         return False
+    t = low.labels(target, c) if name == "softmax_ce" else low.place(target)
+    if t is None:
+        if low.kind(target) is None or leading(target.shape) is None:
+            return False
+        low.expand(node, sparse_crossentropy(target, z, from_logits=True), apply("softmax", z, axis=-1))
+        return None
     rows = leading(z.shape[:-1])
     low.b.emit(name, [low.place(z), t, low.out(p), low.out(loss)], (c,), rows=rows, cost=20.0 * rows[0] * c)
     return None
@@ -47,9 +57,14 @@ def crossentropy_grad(low, node):
     if not is_f32(p, g) or leading(dz.shape) is None:
         return False
     c = dz.shape[-1]
-    t = low.labels(target, c) if name == "softmax_ce_grad" else low.place(target)
-    if t is None or (name != "softmax_ce_grad" and not is_f32(target)):
+    if name != "softmax_ce_grad" and not is_f32(target):
         return False
+    t = low.labels(target, c) if name == "softmax_ce_grad" else low.place(target)
+    if t is None:
+        if low.kind(target) is None or leading(target.shape) is None:
+            return False
+        low.expand(node, apply("expand_dims", g, axis=-1) * (p - hot_rows(target, p, -1)))
+        return None
     low.b.emit(name, [low.place(p), t, low.place(g), low.out(dz)], (c,), rows=leading(dz.shape[:-1]))
     return None
 

@@ -75,13 +75,7 @@ def schedule(builder, batch):
         done.update(finished)
         pending = [i for i in pending if i not in done]
     out.commit = len(out.stages)
-    updates = [ins for ins in instructions if ins.phase == 1]
-    shared = [_weight_group(i, batch, builder.engine) for i in updates if i.op != "host"]
-    if shared:
-        # first what the caller ran the layers of alone: its cache has those weights
-        shared.sort(key=lambda g: g.unit_block > 0)
-        out.stages.append(shared)
-    out.stages += [[Group([i])] for i in updates if i.op == "host"]
+    out.stages += _update_stages(instructions, needs, batch, builder.engine)
     out.stages += _in_order([ins for i, ins in enumerate(instructions) if i in late or ins.phase == 2])
     _set_lifetimes(builder, out)
     return out
@@ -107,15 +101,16 @@ def _dependencies(instructions):
 
 
 def _late(instructions, needs):
-    """Whole-batch instructions of phase 0 that no gradient or row stage waits for."""
+    """Whole-batch instructions of phase 0 that no gradient or row stage waits for, and that no update disturbs."""
     users = {}
+    written = {place for ins in instructions if ins.phase == 1 for place in ins.writes}
     for i, before in enumerate(needs):
         for b in before:
             users.setdefault(b, []).append(i)
     late = set()
     for i in reversed(range(len(instructions))):
         ins = instructions[i]
-        if ins.phase == 0 and ins.cut == "whole" and ins.op != "host":
+        if ins.phase == 0 and ins.cut == "whole" and ins.op != "host" and written.isdisjoint(ins.reads):
             if all(u in late or instructions[u].phase == 2 for u in users.get(i, ())):
                 late.add(i)
     return late
@@ -149,6 +144,50 @@ def _next_stage(instructions, needs, pending, done, batch, engine):
     if not ready:
         raise AssertionError("the instructions depend on each other in a circle")
     return [Group([ready[0]])]
+
+
+def _update_stages(instructions, needs, batch, engine):
+    """Stages of what changes variables. Groups of one stage do not wait for each other."""
+    stages = []
+    pending = [i for i, ins in enumerate(instructions) if ins.phase == 1]
+    left = set(pending)
+    while pending:
+        first = next(i for i in pending if not needs[i] & left)
+        when = instructions[first].when
+        if instructions[first].op == "host":
+            stage, taken = [Group([instructions[first]])], {first}
+        else:
+            stage, taken = _update_groups(instructions, needs, pending, left, when, batch, engine)
+        stages.append(stage)
+        left -= taken
+        pending = [i for i in pending if i in left]
+    return stages
+
+
+def _update_groups(instructions, needs, pending, left, when, batch, engine):
+    """(groups, indices taken): those that are ready, and chains of those that then are."""
+    single, chains, of = [], [], {}
+    for i in pending:
+        ins = instructions[i]
+        if ins.op == "host" or ins.when != when:
+            continue
+        before = needs[i] & left
+        if ins.cut == "weight":
+            if not before:
+                single.append(i)
+        elif before <= of.keys():
+            merged = [i]
+            for chain in {id(of[b]): of[b] for b in before}.values():
+                merged += chain
+                chains.remove(chain)
+            merged.sort()
+            chains.append(merged)
+            of.update((k, merged) for k in merged)
+    shared = [_weight_group(instructions[i], batch, engine) for i in single]
+    shared += [Group([instructions[i] for i in chain]) for chain in chains]
+    # first what the caller ran the layers of alone: its cache has those weights
+    shared.sort(key=lambda g: g.unit_block > 0)
+    return shared, {*single, *of}
 
 
 def _in_order(instructions):

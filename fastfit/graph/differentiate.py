@@ -44,6 +44,42 @@ def gradients(loss, targets):
     return [_as_tensor(sums.get(id(t)), t) for t in targets]
 
 
+def blocking_ops(value, targets):
+    """Return the names of the ops through which alone a value depends on targets, so that it has no gradient.
+
+    Parameters
+    ----------
+    value : KerasTensor
+    targets : list of KerasTensor
+
+    Returns
+    -------
+    list of str
+        Empty if there is a smooth way, or no dependence but through shapes or a ``stop_gradient``.
+    """
+    order = topological([value])
+    active = _depends_on(order, targets)
+    if id(value) in active:
+        return []
+    blocked, names = set(), []
+    for node in order:
+        name = getattr(node.operation, "name", None)
+        if name in _BLIND:
+            continue
+        inputs = {id(x) for x in _tensors(node)}
+        outputs = {id(t) for t in node.outputs}
+        if inputs & blocked:
+            blocked |= outputs
+        elif inputs & active and not outputs & active:
+            blocked |= outputs
+            names.append(name)
+    return list(dict.fromkeys(names)) if id(value) in blocked else []
+
+
+# Ops that look at nothing but a shape, and the one that is meant to stop gradients.
+_BLIND = ("full_like", "axis_size", "batch_size", "stop_gradient")
+
+
 def _tensors(node):
     return [x for x in node.inputs if isinstance(x, KerasTensor)]
 

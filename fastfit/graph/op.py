@@ -1,9 +1,11 @@
 """The op table: one row per op, with its shape rule, its NumPy meaning, its gradient and its native form."""
 
+import math
+
 import numpy as np
 
 from fastfit import config
-from fastfit.graph.tensor import KerasTensor, Node, Operand
+from fastfit.graph.tensor import KerasTensor, Node, Operand, Shape
 from fastfit.graph.trace import current
 
 OPS = {}
@@ -40,11 +42,14 @@ class Op:
     constant : bool
         The output does not vary smoothly with the inputs (comparisons, argmax, ...): its gradient is legitimately
         absent. An op that has neither this nor ``grad`` cannot be differentiated, and says so.
+    elementwise : bool
+        Each element of the output is that of the elements at its place, broadcast.
     """
 
     def __init__(
-        self, name, shape, meaning, grad=None, native=None, *, promote=None, operands=None, constant=False
-    ):
+        self, name, shape, meaning, grad=None, native=None, *, promote=None, operands=None, constant=False,
+        elementwise=False,
+    ):  # fmt: skip
         self.name = name
         self.shape = shape
         self.meaning = meaning
@@ -53,6 +58,7 @@ class Op:
         self.promote = promote
         self.operands = operands
         self.constant = constant
+        self.elementwise = elementwise
 
     def __repr__(self):
         return f"<Op {self.name}>"
@@ -209,12 +215,29 @@ def _node(op, inputs, attrs):
             dtype = common_dtype(chosen, op.promote == "float")
     result = op.shape(*[_spec(x, dtype) for x in inputs], **attrs)
     if isinstance(result, list):
-        outputs = [KerasTensor(s, d) for s, d in result]
+        outputs = [KerasTensor(_with_rows(s, op, inputs), d) for s, d in result]
         Node(op, inputs, attrs, outputs)
         return tuple(outputs)
-    output = KerasTensor(*result)
+    output = KerasTensor(_with_rows(result[0], op, inputs), result[1])
     Node(op, inputs, attrs, [output])
     return output
+
+
+def _with_rows(shape, op, inputs):
+    """The shape, and how many of its rows there are for each row of the batch."""
+    if not shape or shape[0] is not None:
+        return shape
+    if op.name == "reshape":
+        x = inputs[0]
+        have, want = (math.prod(d for d in s if d is not None) for s in (x.shape, shape))
+        if x.shape[:1] != (None,) or have == want:
+            return Shape(shape, x.shape.times)
+        return Shape(shape, x.shape.times * have // want if want and x.shape.times * have % want == 0 else 0)
+    known = [x for x in inputs if isinstance(x, KerasTensor)]
+    # a size that was asked for as ops.shape(x)[0]
+    known = [x.node.inputs[0] if getattr(x.node.operation, "name", None) == "axis_size" else x for x in known]
+    times = {x.shape.times for x in known if x.shape[:1] == (None,)}
+    return Shape(shape, times.pop() if len(times) == 1 else int(not times))
 
 
 def cast(x, dtype):

@@ -38,9 +38,13 @@ FUNCTIONS = {}
 
 def _untraceable(name):
     return TypeError(
-        f"numpy.{name} cannot be traced: it has no counterpart among the ops. Use functions of fastfit.ops instead, "
-        "or NumPy functions that have one."
+        f"{name} cannot be traced: it has no counterpart among the ops. Use functions of fastfit.ops instead, or NumPy "
+        "functions that have one."
     )
+
+
+def _name_of(ufunc):
+    return f"numpy.{ufunc.__name__}" if getattr(np, ufunc.__name__, None) is ufunc else f"The ufunc {ufunc.__name__}"
 
 
 def _is_concrete(values):
@@ -58,7 +62,10 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         return getattr(ufunc, method)(*(_concrete(x) for x in inputs), **kwargs)
     out, where = kwargs.pop("out", None), kwargs.pop("where", True)
     if out is not None or where is not True:
-        raise TypeError(f"numpy.{ufunc.__name__} with out= or where= cannot be traced. Use fastfit.ops instead.")
+        raise TypeError(
+            f"{_name_of(ufunc)} with out= or where= cannot be traced, nor can `a += x` where `a` is an array and `x` a "
+            "tensor: nothing is written in place. Compute a new tensor with operators or fastfit.ops instead."
+        )
     dtype = kwargs.pop("dtype", None)
     name = ufunc.__name__
     if method == "__call__" and not kwargs:
@@ -67,7 +74,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         else:
             op = _UFUNC_NAMES.get(name, name)
             if op not in OPS or ufunc.nout != 1:
-                raise _untraceable(name)
+                raise _untraceable(_name_of(ufunc))
             result = apply(op, *inputs)
     elif method == "reduce" and name in _REDUCTIONS and set(kwargs) <= {"axis", "keepdims"}:
         axis = kwargs.get("axis", 0)
@@ -79,7 +86,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         x = apply("reshape", x, newshape=tuple(_known(x)) + (1,) * len(np.shape(z)))
         result = apply(_UFUNC_NAMES.get(name, name), x, z)
     else:
-        raise _untraceable(f"{name}.{method}" + (f" with {sorted(kwargs)}" if kwargs else ""))
+        raise _untraceable(f"{_name_of(ufunc)}.{method}" + (f" with {sorted(kwargs)}" if kwargs else ""))
     return result if dtype is None else apply("cast", result, dtype=np.dtype(dtype).name)
 
 
@@ -91,7 +98,7 @@ def _array_function(self, function, types, args, kwargs):
     if _is_concrete(_leaves(args)) and _is_concrete(_leaves(kwargs.values())):
         args = tuple(_concrete(a) for a in args)
         return function(*args, **{k: _concrete(v) for k, v in kwargs.items()})
-    name = f"{function.__module__}.{function.__name__}".removeprefix("numpy.")
+    name = f"{function.__module__}.{function.__name__}"
     stand_in = FUNCTIONS.get(function)
     if stand_in is None:
         raise _untraceable(name)
@@ -99,7 +106,7 @@ def _array_function(self, function, types, args, kwargs):
     kwargs = {k: v for k, v in kwargs.items() if not (k in ("out", "dtype", "initial") and v is None)}
     unknown = set(kwargs) & {"out", "where", "initial", "order", "ddof", "casting", "correction"}
     if unknown:
-        raise TypeError(f"numpy.{name} with {sorted(unknown)} cannot be traced. Use fastfit.ops instead.")
+        raise TypeError(f"{name} with {sorted(unknown)} cannot be traced. Use fastfit.ops instead.")
     return stand_in(*args, **kwargs)
 
 

@@ -1,12 +1,15 @@
-"""Rewriting of graphs before differentiation: crossentropies move onto the logits of a softmax or sigmoid."""
+"""Rewriting of graphs before differentiation: crossentropies move onto the logits of a softmax or sigmoid.
 
-from fastfit.graph.op import OPS, Op, apply
+And ``cast(shape(x)[0], float)`` becomes the op that has a kernel.
+"""
+
+from fastfit.graph.op import OPS, Op, apply, cast, is_float
 from fastfit.graph.shapes import axis_in
 from fastfit.graph.tensor import KerasTensor, Node, topological
 
 
 def fuse(tensors):
-    """Rebuild a graph with crossentropies of a softmax or sigmoid computed from the logits.
+    """Rebuild a graph with crossentropies of logits, or of a softmax or sigmoid, computed from the logits at once.
 
     The fused op yields the loss values and the probabilities, and every other use of the probabilities reads them from
     it. Gradients are then p - y, stable and never clipped away, as in Keras on TensorFlow.
@@ -34,12 +37,17 @@ def fuse(tensors):
         return memo.get(x, x) if isinstance(x, KerasTensor) else x
 
     for node in _late(order, first_use):
-        if id(node) in fusions:
+        direct = _of_logits(node)
+        if direct is not None:
+            memo[node.outputs[0]] = apply(direct, *(new(x) for x in node.inputs))[0]
+        elif id(node) in fusions:
             source = node.inputs[1].node
             values, p = apply(fusions[id(node)][1], new(node.inputs[0]), new(source.inputs[0]))
             memo[node.outputs[0]] = values
             if first_use[id(source)] is node:
                 memo[source.outputs[0]] = p
+        elif (batch := _batch_as_float(node)) is not None:
+            memo[node.outputs[0]] = cast(apply("batch_size", new(batch)), node.attrs["dtype"])
         elif any(new(x) is not x for x in node.inputs if isinstance(x, KerasTensor)):
             outputs = [KerasTensor(t.shape, t.dtype, t.name) for t in node.outputs]
             Node(node.operation, [new(x) for x in node.inputs], node.attrs, outputs)
@@ -48,6 +56,24 @@ def fuse(tensors):
         for t in node.outputs:
             memo.setdefault(t, t)
     return [new(t) for t in tensors], memo
+
+
+_FUSED = {
+    "binary_crossentropy": "sigmoid_bce",
+    "sparse_categorical_crossentropy": "softmax_ce",
+    "categorical_crossentropy": "softmax_ce_dense",
+}
+
+
+def _of_logits(node):
+    """Return the name of the fused op that is a crossentropy of logits as it stands, or None."""
+    if not isinstance(node.operation, Op) or len(node.inputs) != 2 or not node.attrs.get("from_logits"):
+        return None
+    output = node.inputs[1]
+    if not isinstance(output, KerasTensor) or len(output.shape) < 2:
+        return None
+    rank, name = len(output.shape), node.operation.name
+    return _FUSED.get(name) if axis_in(node.attrs.get("axis", -1), rank) == rank - 1 else None
 
 
 def _fusion(node):
@@ -60,7 +86,7 @@ def _fusion(node):
         return None
     source, rank = output.node, len(output.shape)
     if source.operation is OPS["sigmoid"] and name == "binary_crossentropy":
-        return None if _reaches(target, source) else "sigmoid_bce"
+        return None if _reaches(target, source) else _FUSED[name]
     if source.operation is not OPS["softmax"] or name not in (
         "sparse_categorical_crossentropy",
         "categorical_crossentropy",
@@ -71,7 +97,18 @@ def _fusion(node):
         return None
     if _reaches(target, source):  # then the target must come first, and cannot read p from the fused node
         return None
-    return "softmax_ce" if name.startswith("sparse") else "softmax_ce_dense"
+    return _FUSED[name]
+
+
+def _batch_as_float(node):
+    """Return x if ``node`` is the size of its batch cast to a float, for which there is a native op; else None."""
+    if node.operation is not OPS["cast"] or not is_float(node.attrs["dtype"]):
+        return None
+    source = node.inputs[0].node if isinstance(node.inputs[0], KerasTensor) else None
+    if source is None or source.operation is not OPS["axis_size"]:
+        return None
+    x = source.inputs[0]
+    return x if axis_in(source.attrs["axis"], len(x.shape)) == 0 and x.shape[0] is None else None
 
 
 def _reaches(tensor, node):

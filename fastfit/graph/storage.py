@@ -29,7 +29,7 @@ def _make_engine(isa, threads):
     try:
         return _core.Engine(isa or None, threads)
     except ValueError as error:
-        raise ValueError(f"FASTFIT_ISA={isa}: {error}. Use \"generic\", or unset it to take the fastest.") from None
+        raise ValueError(f'FASTFIT_ISA={isa}: {error}. Use "generic", or unset it to take the fastest.') from None
 
 
 def _threads():

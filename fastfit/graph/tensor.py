@@ -1,8 +1,13 @@
 """Symbolic tensors and the nodes that make them."""
 
+import math
+
 import numpy as np
 
 _ADVICE = "use the functions of fastfit.ops (or NumPy functions that fastfit can trace)"
+
+# What arrays of other libraries are asked for their values by.
+_VALUES = ("numpy", "item", "tolist", "tobytes", "eval", "detach", "cpu", "data", "__dlpack__", "__tf_tensor__")
 
 
 class Operand:
@@ -56,6 +61,12 @@ class Operand:
 
     def __rpow__(self, other):
         return self._apply("power", other, self)
+
+    def __divmod__(self, other):
+        return self // other, self % other
+
+    def __rdivmod__(self, other):
+        return other // self, other % self
 
     def __matmul__(self, other):
         return self._apply("matmul", self, other)
@@ -144,6 +155,13 @@ class Operand:
         return len(self.shape)
 
     @property
+    def size(self):
+        """Number of elements: an int, or a tensor where an axis is known only at run time."""
+        known = math.prod(d for d in self.shape if d is not None)
+        unknown = [self._apply("axis_size", self, axis=i, dtype="int32") for i, d in enumerate(self.shape) if d is None]
+        return math.prod(unknown, start=known)
+
+    @property
     def T(self):
         """The tensor with its axes reversed."""
         return self._apply("transpose", self, axes=None)
@@ -179,6 +197,25 @@ def _logical(word, x):
     return f"logical_{word}" if x.dtype == "bool" else f"bitwise_{word}"
 
 
+class Shape(tuple):
+    """A shape whose first axis, if it is the unknown one, has ``times`` elements for each row of the batch.
+
+    Where reshaping has made rows that are no whole parts of a row of the batch, ``times`` is 0.
+    """
+
+    times = 1
+
+    def __new__(cls, dims=(), times=1):
+        shape = super().__new__(cls, dims)
+        if times != 1:
+            shape.times = times
+        return shape
+
+    def __getitem__(self, key):
+        part = super().__getitem__(key)
+        return Shape(part, self.times) if isinstance(key, slice) and not key.start else part
+
+
 class KerasTensor(Operand):
     """A value that will exist when the program runs.
 
@@ -196,7 +233,7 @@ class KerasTensor(Operand):
     """
 
     def __init__(self, shape, dtype="float32", name=None):
-        self.shape = tuple(None if d is None else int(d) for d in shape)
+        self.shape = Shape((None if d is None else int(d) for d in shape), getattr(shape, "times", 1))
         self.dtype = dtype if isinstance(dtype, str) else np.dtype(dtype).name
         self.name = name
         self.node = None
@@ -225,6 +262,34 @@ class KerasTensor(Operand):
 
     def __index__(self):
         self._refuse("The index", "Instead of indexing with it, use fastfit.ops.take.")
+
+    def __round__(self, ndigits=None):
+        self._refuse("The rounded value", "Instead of round(), use fastfit.ops.round, which has no gradient.")
+
+    def __contains__(self, item):
+        self._refuse("What is in the array", "Instead of `in`, use fastfit.ops.any(x == item).")
+
+    def __setitem__(self, key, value):
+        raise TypeError(
+            f"A symbolic tensor {self!r} cannot be written into. Instead of `x[key] = value`, compute a new tensor: "
+            "fastfit.ops.where(condition, value, x), ops.slice_update or ops.concatenate."
+        )
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        name = getattr(function, "__name__", function)
+        raise TypeError(f"Functions of PyTorch cannot be traced (here `{name}`): {_ADVICE}.")
+
+    def __getattr__(self, name):
+        message = f"'KerasTensor' object has no attribute '{name}'"
+        if name in _VALUES:
+            message = (
+                f"A symbolic tensor {self!r} has no `.{name}`: its value is computed when the model runs. Instead of "
+                f"taking the value, {_ADVICE}."
+            )
+        elif not name.startswith("_") and hasattr(np.ndarray, name):
+            message += f". Instead of the method `.{name}` of arrays, {_ADVICE}."
+        raise AttributeError(message)
 
 
 class Node:

@@ -26,12 +26,15 @@ class Trace:
         Variable to the tensor of its value when the program ends, if it was assigned.
     losses : list
         Scalars that layers added.
+    applied : list of (Optimizer, list of (Variable, KerasTensor)), or None
+        Gradients that optimizers were given, where a step collects them.
     """
 
     def __init__(self):
         self.variables = {}
         self.updates = {}
         self.losses = []
+        self.applied = None
         self._streams = 0
 
     def __enter__(self):
@@ -41,9 +44,11 @@ class Trace:
         active.append(self)
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, kind, error, traceback):
         _local.stack.remove(self)
         active.remove(self)
+        if isinstance(error, Exception):
+            _explain(error, traceback)
 
     def read(self, variable):
         """Return the tensor of the variable's value at this point."""
@@ -61,6 +66,29 @@ class Trace:
         """Return the number of a stream of random numbers that nothing else in this trace draws from."""
         self._streams += 1
         return self._streams - 1
+
+
+# Packages whose functions are not what the user wrote.
+_NOT_THE_USER = ("fastfit", "numpy", "functools", "contextlib")
+_NOTE = "This was raised while"
+
+
+def _explain(error, traceback):
+    """Note on an error which function of the user's was being traced, and what that means for it."""
+    if any(note.startswith(_NOTE) for note in getattr(error, "__notes__", ())):  # an inner trace has done it
+        return
+    frame = traceback.tb_next  # the first is where the trace was begun
+    while frame is not None and frame.tb_frame.f_globals.get("__name__", "").split(".")[0] in _NOT_THE_USER:
+        frame = frame.tb_next
+    if frame is None:
+        return
+    code = frame.tb_frame.f_code
+    error.add_note(
+        f"{_NOTE} `{code.co_name}` (line {frame.tb_lineno} of {code.co_filename}) was traced: it is "
+        "called once, with symbolic tensors that have a shape and a dtype but no values, and sizes known only at run "
+        "time are None in .shape. Write it with functions of fastfit.ops, or with NumPy functions and operators on "
+        "whole arrays; fastfit.ops.shape(x)[0] is the size of a batch."
+    )
 
 
 def variable_tensor(variable):

@@ -89,11 +89,6 @@ class Variable(Operand):
             raise TypeError(f"{what} of variable {self.path!r} inside a traced function. Use fastfit.ops instead.")
         return self._storage.read()
 
-    @property
-    def size(self):
-        """Number of elements."""
-        return int(np.prod(self.shape))
-
     def assign(self, value):
         """Set the value; inside a trace, record that the program sets it.
 

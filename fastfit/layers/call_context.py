@@ -2,6 +2,7 @@
 
 import threading
 
+from fastfit.graph import masks
 from fastfit.graph.tensor import KerasTensor
 
 
@@ -38,15 +39,15 @@ class enter_call:
 
 def get_mask(tensor):
     """Return the mask of a tensor, or None."""
-    if isinstance(tensor, KerasTensor):
-        return getattr(tensor, "_keras_mask", None)
-    entry = context.masks.get(id(tensor))
-    return None if entry is None else entry[1]
+    mask = masks.get_mask(tensor)
+    if mask is None and id(tensor) in context.masks:
+        mask = context.masks[id(tensor)][1]
+    return mask
 
 
 def set_mask(tensor, mask):
     """Attach a mask to a tensor."""
     if isinstance(tensor, KerasTensor):
-        tensor._keras_mask = mask
+        masks.with_mask(tensor, mask)
     elif context.depth:
         context.masks[id(tensor)] = (tensor, mask)

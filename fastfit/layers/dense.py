@@ -18,6 +18,10 @@ _OLD_NAMES = {
 }
 
 
+# Arguments of Keras for large language models; its configs hold them.
+_NOT_OFFERED = ("lora_rank", "lora_alpha", "quantization_config")
+
+
 class Dense(Layer):
     """``activation(x @ kernel + bias)``, over the last axis.
 
@@ -58,6 +62,10 @@ class Dense(Layer):
             raise ValueError(
                 f"Received an invalid value for `units`, expected a positive integer. Received: units={units}"
             )
+        for name in _NOT_OFFERED:
+            value = kwargs.pop(name, None)
+            if value is not None:
+                raise ValueError(f"Dense does not offer `{name}`; it must be None. Received: {name}={value!r}")
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = int(units)
         self.activation = activations.get(activation)

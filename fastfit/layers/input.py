@@ -92,9 +92,7 @@ def standardize_shape(shape):
     shape = tuple(shape)
     for d in shape:
         if d is not None and (isinstance(d, (bool, float)) or int(d) < 0):
-            raise ValueError(
-                f"Cannot convert '{shape}' to a shape. Every dimension must be None or an integer >= 0."
-            )
+            raise ValueError(f"Cannot convert '{shape}' to a shape. Every dimension must be None or an integer >= 0.")
     return tuple(None if d is None else int(d) for d in shape)
 
 

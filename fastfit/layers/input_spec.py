@@ -91,9 +91,7 @@ def _mismatch(spec, shape):
         return f"expected min_ndim={spec.min_ndim}, found ndim={rank}"
     for axis, value in spec.axes.items():
         if value is not None and -rank <= axis < rank and shape[axis] not in (value, None):
-            return (
-                f"expected axis {axis} of input shape to have value {value}, but received input with shape {shape}"
-            )
+            return f"expected axis {axis} of input shape to have value {value}, but received input with shape {shape}"
     if spec.shape is None:
         return None
     expected = spec.shape

@@ -3,6 +3,7 @@
 import inspect
 
 from fastfit.layers.layer import Layer
+from fastfit.utils.registry import deserialize_keras_object, serialize_keras_object
 
 
 class Lambda(Layer):
@@ -42,6 +43,19 @@ class Lambda(Layer):
         if callable(self._output_shape):
             return tuple(self._output_shape(input_shape))
         return (input_shape[0], *self._output_shape)
+
+    def get_config(self):
+        given = {"output_shape": self._output_shape, "mask": self.mask}
+        config = {"function": self.function, **{k: v for k, v in given.items() if v is not None}}
+        return {**super().get_config(), **serialize_keras_object({**config, "arguments": self.arguments})}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = ("function", "output_shape", "mask", "arguments")
+        config = {**config, **deserialize_keras_object({k: config[k] for k in parts if k in config})}
+        if isinstance(config.get("output_shape"), list):
+            config["output_shape"] = tuple(config["output_shape"])
+        return cls(**config)
 
     def compute_mask(self, inputs, previous_mask):
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask

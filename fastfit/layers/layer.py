@@ -8,6 +8,7 @@ import numpy as np
 
 from fastfit import constraints, initializers, regularizers
 from fastfit.graph import trace
+from fastfit.graph.masks import with_mask
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor, Node, make_input
 from fastfit.graph.variable import Variable
@@ -288,6 +289,9 @@ class Layer(Described, Tracked):
                 for output in nest.flatten(outputs):
                     self.add_loss(self.activity_regularizer(output) / apply("batch_size", output))
             self._pass_mask(first, mask if mask is not None else kwargs.get("mask"), outputs)
+            if context.depth == 1 and trace.current() is None:
+                # The context forgets masks now; arrays take theirs with them.
+                outputs = nest.map_structure(lambda y: with_mask(y, get_mask(y)), outputs)
         return outputs
 
     def _convert(self, x):

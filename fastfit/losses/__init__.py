@@ -53,7 +53,7 @@ from fastfit.losses.regression import (
     squared_hinge,
     tversky,
 )
-from fastfit.utils.registry import config_of, get_registered_name, get_registered_object
+from fastfit.utils.registry import Registry
 
 __all__ = [
     "BinaryCrossentropy",
@@ -106,11 +106,7 @@ __all__ = [
 ]
 
 FUNCTIONS = {name: fn for name in __all__ if name[0].islower() and inspect.isfunction(fn := globals().get(name))}
-_CLASSES = {
-    name: cls
-    for name, cls in vars(classes).items()
-    if inspect.isclass(cls) and issubclass(cls, Loss) and cls is not LossFunctionWrapper
-}
+_CLASSES = [cls for cls in vars(classes).values() if inspect.isclass(cls) and issubclass(cls, Loss) and cls is not Loss]
 _SHORT = {
     "mse": mean_squared_error,
     "mae": mean_absolute_error,
@@ -128,7 +124,7 @@ ALIASES = {
     "cosine": cosine_similarity,
     "cosine_proximity": cosine_similarity,
 }
-_NAMES = {**FUNCTIONS, **_CLASSES, **ALIASES}
+_REGISTRY = Registry("loss", "losses", _CLASSES, ALIASES, FUNCTIONS)
 
 
 def get(identifier):
@@ -138,35 +134,14 @@ def get(identifier):
     ------
     ValueError : no loss has that name.
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    found = identifier
-    if isinstance(identifier, str):
-        found = get_registered_object(identifier, None, _NAMES)
-        if found is None:
-            raise ValueError(f"Could not interpret loss identifier: {identifier!r}. Known: {sorted(_NAMES)}")
-    if inspect.isclass(found):
-        return found()
-    if callable(found):
-        return found
-    raise ValueError(f"Could not interpret loss identifier: {identifier!r}")
+    return _REGISTRY.get(identifier)
 
 
 def serialize(loss):
-    """Return the config of a loss, or the name of a function."""
-    return config_of(loss, "losses") if isinstance(loss, Loss) else get_registered_name(loss)
+    """Return the config of a loss or a function."""
+    return _REGISTRY.serialize(loss)
 
 
 def deserialize(name, custom_objects=None):
     """Return the loss that `serialize` described."""
-    if isinstance(name, str):
-        found = get_registered_object(name, custom_objects, _NAMES)
-        if found is None:
-            raise ValueError(f"Could not interpret loss identifier: {name!r}. Known: {sorted(_NAMES)}")
-        return found() if inspect.isclass(found) else found
-    cls = get_registered_object(name.get("registered_name") or name["class_name"], custom_objects, _NAMES)
-    if cls is None:
-        raise ValueError(f"Could not interpret loss config: {name!r}")
-    return cls.from_config(dict(name.get("config") or {})) if inspect.isclass(cls) else cls
+    return _REGISTRY.deserialize(name, custom_objects)

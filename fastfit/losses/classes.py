@@ -1,11 +1,16 @@
-"""The loss classes."""
+"""The loss classes: each stands for a function and takes that function's parameters."""
 
 from fastfit.losses import probability, regression
 from fastfit.losses.loss import Loss
+from fastfit.utils.registry import deserialize_keras_object, serialize_keras_object
+from fastfit.utils.signatures import constructor_of
 
 
 class LossFunctionWrapper(Loss):
     """A loss from a function (y_true, y_pred, **kwargs) of one value per sample.
+
+    A subclass can name its function in the class statement, ``class Mine(LossFunctionWrapper, function=mine)``; then
+    its constructor takes the function's parameters.
 
     Parameters
     ----------
@@ -15,6 +20,14 @@ class LossFunctionWrapper(Loss):
     **kwargs
         Passed to ``fn`` at each call.
     """
+
+    def __init_subclass__(cls, function=None, order=None, name=None, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if function is None:
+            return
+        parameters = [*function.__code__.co_varnames[2 : function.__code__.co_argcount], "reduction name dtype"]
+        defaults = {"reduction": "sum_over_batch_size", "name": name or function.__name__, "dtype": None}
+        cls.__init__ = constructor_of(cls, LossFunctionWrapper, function, order or " ".join(parameters), defaults)
 
     def __init__(self, fn, reduction="sum_over_batch_size", name=None, dtype=None, **kwargs):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
@@ -27,154 +40,156 @@ class LossFunctionWrapper(Loss):
     def get_config(self):
         config = super().get_config()
         if type(self) is LossFunctionWrapper:
-            config["fn"] = getattr(self.fn, "__name__", self.fn)
+            config["fn"] = serialize_keras_object(self.fn)
         return {**config, **self._fn_kwargs}
 
-
-def _plain(class_name, fn, default_name, doc):
-    """Return a loss class of a function without parameters."""
-
-    def __init__(self, reduction="sum_over_batch_size", name=default_name, dtype=None):
-        LossFunctionWrapper.__init__(self, fn, reduction, name, dtype)
-
-    return type(class_name, (LossFunctionWrapper,), {"__init__": __init__, "__doc__": doc, "__module__": __name__})
+    @classmethod
+    def from_config(cls, config):
+        if cls is LossFunctionWrapper:
+            config = {**config, "fn": deserialize_keras_object(config["fn"])}
+        return cls(**config)
 
 
-MeanSquaredError = _plain(
-    "MeanSquaredError", regression.mean_squared_error, "mean_squared_error", "Mean of (p - y)^2."
-)
-MeanAbsoluteError = _plain(
-    "MeanAbsoluteError", regression.mean_absolute_error, "mean_absolute_error", "Mean of |p - y|."
-)
-MeanAbsolutePercentageError = _plain(
-    "MeanAbsolutePercentageError",
-    regression.mean_absolute_percentage_error,
-    "mean_absolute_percentage_error",
-    "100 times the mean of |y - p| / |y|.",
-)
-MeanSquaredLogarithmicError = _plain(
-    "MeanSquaredLogarithmicError",
-    regression.mean_squared_logarithmic_error,
-    "mean_squared_logarithmic_error",
-    "Mean of (log(p + 1) - log(y + 1))^2.",
-)
-LogCosh = _plain("LogCosh", regression.log_cosh, "log_cosh", "Mean of log(cosh(p - y)).")
-Hinge = _plain("Hinge", regression.hinge, "hinge", "Mean of max(1 - y p, 0) for labels -1/1 or 0/1.")
-SquaredHinge = _plain("SquaredHinge", regression.squared_hinge, "squared_hinge", "Mean of max(1 - y p, 0)^2.")
-CategoricalHinge = _plain(
-    "CategoricalHinge", regression.categorical_hinge, "categorical_hinge", "max(1 + max((1 - y) p) - sum(y p), 0)."
-)
-KLDivergence = _plain("KLDivergence", regression.kl_divergence, "kl_divergence", "Sum of y log(y / p).")
-Poisson = _plain("Poisson", regression.poisson, "poisson", "Mean of p - y log p.")
+class MeanSquaredError(LossFunctionWrapper, function=regression.mean_squared_error):
+    """Mean of (p - y)^2."""
 
 
-class Huber(LossFunctionWrapper):
-    """d^2 / 2 for errors up to ``delta``, linear beyond."""
-
-    def __init__(self, delta=1.0, reduction="sum_over_batch_size", name="huber_loss", dtype=None):
-        super().__init__(regression.huber, reduction, name, dtype, delta=delta)
+class MeanAbsoluteError(LossFunctionWrapper, function=regression.mean_absolute_error):
+    """Mean of |p - y|."""
 
 
-class CosineSimilarity(LossFunctionWrapper):
-    """Minus the cosine between y and p."""
-
-    def __init__(self, axis=-1, reduction="sum_over_batch_size", name="cosine_similarity", dtype=None):
-        super().__init__(regression.cosine_similarity, reduction, name, dtype, axis=axis)
+class MeanAbsolutePercentageError(LossFunctionWrapper, function=regression.mean_absolute_percentage_error):
+    """100 times the mean of |y - p| / |y|."""
 
 
-class Dice(LossFunctionWrapper):
-    """1 minus the Dice coefficient."""
-
-    def __init__(self, reduction="sum_over_batch_size", name="dice", axis=None, dtype=None):
-        super().__init__(regression.dice, reduction, name, dtype, axis=axis)
+class MeanSquaredLogarithmicError(LossFunctionWrapper, function=regression.mean_squared_logarithmic_error):
+    """Mean of (log(p + 1) - log(y + 1))^2."""
 
 
-class Tversky(LossFunctionWrapper):
-    """1 minus the Tversky index: Dice with weights for false positives (alpha) and false negatives (beta)."""
-
-    def __init__(self, alpha=0.5, beta=0.5, reduction="sum_over_batch_size", name="tversky", axis=None, dtype=None):
-        super().__init__(regression.tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)
+class LogCosh(LossFunctionWrapper, function=regression.log_cosh):
+    """Mean of log(cosh(p - y))."""
 
 
-class BinaryCrossentropy(LossFunctionWrapper):
-    """Mean of -(y log p + (1 - y) log(1 - p))."""
-
-    def __init__(
-        self,
-        from_logits=False,
-        label_smoothing=0.0,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="binary_crossentropy",
-        dtype=None,
-    ):
-        super().__init__(
-            probability.binary_crossentropy, reduction, name, dtype,
-            from_logits=from_logits, label_smoothing=label_smoothing, axis=axis,
-        )  # fmt: skip
+class Hinge(LossFunctionWrapper, function=regression.hinge):
+    """Mean of max(1 - y p, 0) for labels -1/1 or 0/1."""
 
 
-class BinaryFocalCrossentropy(LossFunctionWrapper):
-    """Binary crossentropy times (1 - p_t)^gamma."""
-
-    def __init__(
-        self,
-        apply_class_balancing=False,
-        alpha=0.25,
-        gamma=2.0,
-        from_logits=False,
-        label_smoothing=0.0,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="binary_focal_crossentropy",
-        dtype=None,
-    ):
-        super().__init__(
-            probability.binary_focal_crossentropy, reduction, name, dtype,
-            apply_class_balancing=apply_class_balancing, alpha=alpha, gamma=gamma,
-            from_logits=from_logits, label_smoothing=label_smoothing, axis=axis,
-        )  # fmt: skip
+class SquaredHinge(LossFunctionWrapper, function=regression.squared_hinge):
+    """Mean of max(1 - y p, 0)^2."""
 
 
-class CategoricalCrossentropy(LossFunctionWrapper):
-    """-sum(y log p) of one-hot targets."""
-
-    def __init__(
-        self,
-        from_logits=False,
-        label_smoothing=0.0,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="categorical_crossentropy",
-        dtype=None,
-    ):
-        super().__init__(
-            probability.categorical_crossentropy, reduction, name, dtype,
-            from_logits=from_logits, label_smoothing=label_smoothing, axis=axis,
-        )  # fmt: skip
+class CategoricalHinge(LossFunctionWrapper, function=regression.categorical_hinge):
+    """max(1 + max((1 - y) p) - sum(y p), 0)."""
 
 
-class CategoricalFocalCrossentropy(LossFunctionWrapper):
-    """Categorical crossentropy, each term times alpha (1 - p)^gamma."""
-
-    def __init__(
-        self,
-        alpha=0.25,
-        gamma=2.0,
-        from_logits=False,
-        label_smoothing=0.0,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="categorical_focal_crossentropy",
-        dtype=None,
-    ):
-        super().__init__(
-            probability.categorical_focal_crossentropy, reduction, name, dtype,
-            alpha=alpha, gamma=gamma, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis,
-        )  # fmt: skip
+class KLDivergence(LossFunctionWrapper, function=regression.kl_divergence):
+    """Sum of y log(y / p)."""
 
 
-class SparseCategoricalCrossentropy(LossFunctionWrapper):
+class Poisson(LossFunctionWrapper, function=regression.poisson):
+    """Mean of p - y log p."""
+
+
+class Huber(LossFunctionWrapper, function=regression.huber, name="huber_loss"):
+    """d^2 / 2 for errors up to ``delta``, linear beyond.
+
+    Parameters
+    ----------
+    delta : float, default=1.0
+    """
+
+
+class CosineSimilarity(LossFunctionWrapper, function=regression.cosine_similarity):
+    """Minus the cosine between y and p.
+
+    Parameters
+    ----------
+    axis : int, default=-1
+    """
+
+
+class Dice(LossFunctionWrapper, function=regression.dice, order="reduction name axis dtype"):
+    """1 minus the Dice coefficient.
+
+    Parameters
+    ----------
+    axis : int or tuple, optional
+        All axes by default: one value for the batch.
+    """
+
+
+class Tversky(LossFunctionWrapper, function=regression.tversky, order="alpha beta reduction name axis dtype"):
+    """1 minus the Tversky index.
+
+    Parameters
+    ----------
+    alpha : float, default=0.5
+        Weight of false positives.
+    beta : float, default=0.5
+        Weight of false negatives.
+    axis : int or tuple, optional
+        All axes by default: one value for the batch.
+    """
+
+
+class BinaryCrossentropy(LossFunctionWrapper, function=probability.binary_crossentropy):
+    """Mean of -(y log p + (1 - y) log(1 - p)).
+
+    Parameters
+    ----------
+    from_logits : bool, default=False
+        Predictions are logits, not probabilities.
+    label_smoothing : float, default=0.0
+        Targets are drawn towards 1/2 by this share.
+    axis : int, default=-1
+    """
+
+
+class BinaryFocalCrossentropy(LossFunctionWrapper, function=probability.binary_focal_crossentropy):
+    """Binary crossentropy times (1 - p_t)^gamma, with p_t the probability of the true label.
+
+    Parameters
+    ----------
+    apply_class_balancing : bool, default=False
+        Weight labels 1 by ``alpha`` and labels 0 by ``1 - alpha``.
+    alpha : float, default=0.25
+    gamma : float, default=2.0
+    from_logits, label_smoothing, axis
+        See `BinaryCrossentropy`.
+    """
+
+
+class CategoricalCrossentropy(LossFunctionWrapper, function=probability.categorical_crossentropy):
+    """-sum(y log p) of one-hot targets.
+
+    Parameters
+    ----------
+    from_logits : bool, default=False
+        Predictions are logits, not probabilities.
+    label_smoothing : float, default=0.0
+        Targets are drawn towards the uniform distribution by this share.
+    axis : int, default=-1
+        Of the classes.
+    """
+
+
+class CategoricalFocalCrossentropy(LossFunctionWrapper, function=probability.categorical_focal_crossentropy):
+    """Categorical crossentropy, each term times alpha (1 - p)^gamma.
+
+    Parameters
+    ----------
+    alpha : float, default=0.25
+    gamma : float, default=2.0
+    from_logits, label_smoothing, axis
+        See `CategoricalCrossentropy`.
+    """
+
+
+class SparseCategoricalCrossentropy(
+    LossFunctionWrapper,
+    function=probability.sparse_categorical_crossentropy,
+    order="from_logits ignore_class reduction axis name dtype",
+):
     """-log p[y] of class ids.
 
     Parameters
@@ -182,38 +197,27 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     from_logits : bool, default=False
     ignore_class : int, optional
         Targets of this class count neither in the sum nor in the number of values.
+    axis : int, default=-1
+        Of the classes.
     """
 
     _casts_targets = False
 
-    def __init__(
-        self,
-        from_logits=False,
-        ignore_class=None,
-        reduction="sum_over_batch_size",
-        axis=-1,
-        name="sparse_categorical_crossentropy",
-        dtype=None,
-    ):
-        super().__init__(
-            probability.sparse_categorical_crossentropy, reduction, name, dtype,
-            from_logits=from_logits, ignore_class=ignore_class, axis=axis,
-        )  # fmt: skip
-
-    def _values(self, y_true, y_pred):
-        k = self._fn_kwargs
-        if k["ignore_class"] is None:
-            return super()._values(y_true, y_pred)
-        return probability.ignoring(y_true, y_pred, k["from_logits"], k["ignore_class"], k["axis"])
-
     def get_config(self):
         config = super().get_config()
-        config.pop("axis")  # Keras leaves it out too
+        if config["axis"] == -1:
+            del config["axis"]  # Keras has no place for it
         return config
 
 
 class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
-    """(1 - p[y]^q) / q of class ids, between crossentropy (q to 0) and the mean absolute error (q = 1)."""
+    """(1 - p[y]^q) / q of class ids, between crossentropy (q to 0) and the mean absolute error (q = 1).
+
+    Parameters
+    ----------
+    q : float, default=0.5
+        Between 0 and 1.
+    """
 
     _casts_targets = False
 
@@ -226,27 +230,18 @@ class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
         self.q = q
 
 
-class Circle(LossFunctionWrapper):
-    """Circle loss of embeddings with class ids."""
+class Circle(
+    LossFunctionWrapper, function=probability.circle, order="gamma margin remove_diagonal reduction name dtype"
+):
+    """Circle loss of embeddings (rows of norm 1) with class ids; only positive values count in the mean.
+
+    Parameters
+    ----------
+    gamma : float, default=80.0
+        Scale.
+    margin : float, default=0.4
+    remove_diagonal : bool, default=True
+        Do not compare a row with itself.
+    """
 
     _casts_targets = False
-
-    def __init__(
-        self,
-        gamma=80.0,
-        margin=0.4,
-        remove_diagonal=True,
-        reduction="sum_over_batch_size",
-        name="circle",
-        dtype=None,
-    ):
-        super().__init__(
-            probability.circle, reduction, name, dtype,
-            gamma=gamma, margin=margin, remove_diagonal=remove_diagonal,
-        )  # fmt: skip
-
-    def _values(self, y_true, y_pred):
-        k = self._fn_kwargs
-        return probability.circle_and_mask(
-            y_true, y_pred, None, None, k["remove_diagonal"], k["gamma"], k["margin"]
-        )

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastfit import config, ops
+from fastfit.graph.masks import get_mask, without_mask
 from fastfit.graph.op import apply, cast
 from fastfit.graph.tensor import KerasTensor
 from fastfit.utils import nest
@@ -96,7 +97,7 @@ def reduce_weighted_values(values, sample_weight=None, mask=None, reduction="sum
     dtype : str, optional
     """
     standardize_reduction(reduction)
-    values = to_float(values, dtype)
+    values = to_float(without_mask(values), dtype)
     dtype = str(values.dtype)
     if sample_weight is not None:
         sample_weight = to_float(sample_weight, dtype)
@@ -139,10 +140,15 @@ class Loss:
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Return the weighted and reduced loss."""
-        mask = getattr(y_pred, "_keras_mask", None)
+        mask = get_mask(y_pred)
         y_pred = nest.map_structure(self._float, y_pred)
         y_true = nest.map_structure(self._float if self._casts_targets else ops.convert_to_tensor, y_true)
-        values, own_mask = self._values(y_true, y_pred)
+        values = self.call(y_true, y_pred)
+        if values is None or isinstance(values, (str, dict)):
+            raise ValueError(
+                f"Loss '{self.name}' must return an array or tensor with one value per sample. Received: {values!r}"
+            )
+        own_mask = get_mask(values)
         if mask is not None and own_mask is not None:
             mask = ops.logical_and(mask, own_mask)
         elif own_mask is not None:
@@ -150,12 +156,7 @@ class Loss:
         return reduce_weighted_values(values, sample_weight, mask, self.reduction, self.dtype)
 
     def _float(self, x):
-        return ops.convert_to_tensor(x, dtype=self.dtype)
-
-    def _values(self, y_true, y_pred):
-        """Return the values and the mask that the loss itself imposes, or None."""
-        values = self.call(y_true, y_pred)
-        return values, getattr(values, "_keras_mask", None)
+        return ops.convert_to_tensor(without_mask(x), dtype=self.dtype)
 
     def call(self, y_true, y_pred):
         """Return one loss value per sample (or per time step)."""

@@ -3,6 +3,7 @@
 import warnings
 
 from fastfit import config, ops
+from fastfit.graph.masks import with_mask
 from fastfit.losses.loss import squeeze_or_expand_to_same_rank, to_float
 
 
@@ -55,27 +56,19 @@ def class_ids(y_true, y_pred, axis=-1):
     return y_true
 
 
-def ignoring(y_true, y_pred, from_logits, ignore_class, axis):
-    """Return (values, mask): 0 and False where the target is ``ignore_class``."""
+def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
+    """Return -log p[y] of class ids; 0 for ``ignore_class``, which a mask on the result then leaves out of means."""
+    y_pred = to_float(y_pred)
+    if ignore_class is None:
+        y_true = ops.convert_to_tensor(y_true)
+        return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
     y_true = class_ids(y_true, y_pred, axis)
     valid = ops.not_equal(y_true, ignore_class)
     y_true = ops.where(valid, y_true, 0)
     # Zeros, as in Keras: whatever they give is replaced below, but NaN would spread through a gradient.
     y_pred = ops.where(ops.expand_dims(valid, axis), y_pred, 0.0 if from_logits else 1.0)
     values = ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
-    return ops.where(valid, values, 0.0), valid
-
-
-def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
-    """Return -log p[y] of class ids; 0 for ``ignore_class``."""
-    y_pred = to_float(y_pred)
-    if ignore_class is None:
-        y_true = ops.convert_to_tensor(y_true)
-        return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
-    values, valid = ignoring(y_true, y_pred, from_logits, ignore_class, axis)
-    if hasattr(values, "node"):
-        values._keras_mask = valid
-    return values
+    return with_mask(ops.where(valid, values, 0.0), valid)
 
 
 def _binary(y_true, y_pred, label_smoothing):
@@ -120,18 +113,13 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
     y_pred = to_float(y_pred)
     hot = ops.one_hot(ops.cast(class_ids(y_true, y_pred), "int32"), y_pred.shape[-1], dtype=str(y_pred.dtype))
     p = ops.sum(y_pred * hot, axis=-1)
-    return (1.0 - ops.power(p, q)) / q
+    # The slope of p^q at 0 is infinite, and would make all others NaN: there it is taken as 0.
+    inside = ops.not_equal(p, 0.0)
+    return (1.0 - ops.where(inside, ops.power(ops.where(inside, p, 1.0), q), 0.0)) / q
 
 
-def circle(
-    y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4
-):
-    """Return the circle loss of embeddings (normalised rows) with class ids."""
-    return circle_and_mask(y_true, y_pred, ref_labels, ref_embeddings, remove_diagonal, gamma, margin)[0]
-
-
-def circle_and_mask(y_true, y_pred, ref_labels, ref_embeddings, remove_diagonal, gamma, margin):
-    """Return the values of `circle` and where they are positive, which is where they count in a mean."""
+def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4):
+    """Return the circle loss of embeddings (normalised rows) with class ids; a mask on it tells positive values."""
     y_pred = to_float(y_pred)
     labels = ops.cast(y_true, "int32")
     labels = ops.reshape(labels, (-1,)) if len(labels.shape) > 1 else labels
@@ -153,4 +141,4 @@ def circle_and_mask(y_true, y_pred, ref_labels, ref_embeddings, remove_diagonal,
     p = ops.logsumexp(ops.where(positive, positive_logit, lowest), axis=1)
     n = ops.logsumexp(ops.where(negative, negative_logit, lowest), axis=1)
     values = ops.softplus(p + n)
-    return values, values > 0
+    return with_mask(values, values > 0)

@@ -72,8 +72,7 @@ from fastfit.metrics.means import (
 from fastfit.metrics.metric import Metric
 from fastfit.metrics.reduction import Mean, MeanMetricWrapper, Sum
 from fastfit.metrics.scores import F1Score, FBetaScore, R2Score
-from fastfit.utils.naming import to_snake_case
-from fastfit.utils.registry import config_of, get_registered_name, get_registered_object
+from fastfit.utils.registry import Registry
 
 __all__ = [
     "AUC",
@@ -150,9 +149,8 @@ __all__ = [
     "top_k_categorical_accuracy",
 ]
 
-_CLASSES = {
-    name: cls for name, cls in dict(globals()).items() if inspect.isclass(cls) and issubclass(cls, Metric)
-}
+_CLASSES = [cls for name in __all__ if inspect.isclass(cls := globals().get(name)) and cls is not Metric]
+_FUNCTIONS = {name: fn for name in __all__ if inspect.isfunction(fn := globals().get(name))}
 _SHORT = {
     "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,
@@ -160,9 +158,7 @@ _SHORT = {
     "msle": MeanSquaredLogarithmicError,
     "bce": BinaryCrossentropy,
 }
-_NAMES = {
-    **_CLASSES,
-    **{to_snake_case(name): cls for name, cls in _CLASSES.items()},
+_ALIASES = {
     **_SHORT,
     **{name.upper(): cls for name, cls in _SHORT.items()},
     # Names of Keras 2.
@@ -171,6 +167,16 @@ _NAMES = {
     "kullback_leibler_divergence": KLDivergence,
     "logcosh": LogCoshError,
 }
+# A name alone means the class; "huber" and others are losses only.
+_REGISTRY = Registry(
+    "metric",
+    "metrics",
+    _CLASSES,
+    _ALIASES,
+    _FUNCTIONS,
+    names_mean_functions=False,
+    hints=dict.fromkeys(losses.FUNCTIONS, "It is a loss."),
+)
 
 
 def get(identifier):
@@ -180,47 +186,14 @@ def get(identifier):
     ------
     ValueError : no metric has that name.
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    found = identifier
-    if isinstance(identifier, str):
-        found = get_registered_object(identifier, None, _NAMES)
-        if found is None:
-            hint = " It is a loss, but not a metric." if identifier in losses.FUNCTIONS else ""
-            raise ValueError(f"Could not interpret metric identifier: {identifier!r}.{hint} Known: {sorted(_NAMES)}")
-    if inspect.isclass(found):
-        return found()
-    if callable(found):
-        return found
-    raise ValueError(f"Could not interpret metric identifier: {identifier!r}")
+    return _REGISTRY.get(identifier)
 
 
 def serialize(metric):
-    """Return the config of a metric, or the name of a function."""
-    return config_of(metric, "metrics") if isinstance(metric, Metric) else get_registered_name(metric)
+    """Return the config of a metric or a function."""
+    return _REGISTRY.serialize(metric)
 
 
 def deserialize(config, custom_objects=None):
     """Return the metric that `serialize` described."""
-    if isinstance(config, str):
-        found = get_registered_object(config, custom_objects, {**_FUNCTIONS, **_NAMES})
-        if found is None:
-            raise ValueError(f"Could not interpret metric identifier: {config!r}")
-        return found() if inspect.isclass(found) else found
-    cls = get_registered_object(config.get("registered_name") or config["class_name"], custom_objects, _NAMES)
-    if cls is None:
-        raise ValueError(f"Could not interpret metric config: {config!r}")
-    settings = dict(config.get("config") or {})
-    if cls is MeanMetricWrapper and isinstance(settings.get("fn"), str):
-        name = settings["fn"]
-        settings["fn"] = get_registered_object(name, custom_objects, _FUNCTIONS)
-        if settings["fn"] is None:
-            raise ValueError(f"Unknown function {name!r} of a MeanMetricWrapper; pass it in custom_objects")
-    return cls.from_config(settings) if inspect.isclass(cls) else cls
-
-
-_FUNCTIONS = {
-    name: fn for name, fn in dict(globals()).items() if inspect.isfunction(fn) and name in __all__
-}
+    return _REGISTRY.deserialize(config, custom_objects)

@@ -1,6 +1,7 @@
 """The accuracy family."""
 
 from fastfit import config, ops
+from fastfit.graph.masks import get_mask
 from fastfit.graph.op import apply
 from fastfit.losses.loss import squeeze_or_expand_to_same_rank, to_float
 from fastfit.metrics.reduction import MeanMetricWrapper
@@ -77,11 +78,8 @@ class _Accuracy(MeanMetricWrapper):
     _direction = "up"
 
 
-class Accuracy(_Accuracy):
+class Accuracy(_Accuracy, function=accuracy):
     """How often predictions equal targets."""
-
-    def __init__(self, name="accuracy", dtype=None):
-        super().__init__(accuracy, name, dtype)
 
 
 class BinaryAccuracy(_Accuracy):
@@ -100,7 +98,7 @@ class BinaryAccuracy(_Accuracy):
         """Add a batch."""
         y_true, p = squeeze_or_expand_to_same_rank(ops.convert_to_tensor(y_true), to_float(y_pred))
         by_row = sample_weight is None or len(ops.convert_to_tensor(sample_weight).shape) < len(p.shape)
-        if not by_row or len(p.shape) < 2 or hasattr(y_pred, "_keras_mask"):
+        if not by_row or len(p.shape) < 2 or get_mask(y_pred) is not None:
             super().update_state(y_true, y_pred, sample_weight)
             return
         # The mean over the last axis is taken in any case, and has an op of its own.
@@ -109,32 +107,26 @@ class BinaryAccuracy(_Accuracy):
         )
 
 
-class CategoricalAccuracy(_Accuracy):
+class CategoricalAccuracy(_Accuracy, function=categorical_accuracy):
     """How often the largest prediction is at the place of the one in a one-hot target."""
 
-    def __init__(self, name="categorical_accuracy", dtype=None):
-        super().__init__(categorical_accuracy, name, dtype)
 
-
-class SparseCategoricalAccuracy(_Accuracy):
+class SparseCategoricalAccuracy(_Accuracy, function=sparse_categorical_accuracy):
     """How often the largest prediction is at the target class id."""
 
-    def __init__(self, name="sparse_categorical_accuracy", dtype=None):
-        super().__init__(sparse_categorical_accuracy, name, dtype)
+
+class TopKCategoricalAccuracy(_Accuracy, function=top_k_categorical_accuracy, order="k name dtype"):
+    """How often the true class of a one-hot target is among the ``k`` largest predictions."""
 
 
-class TopKCategoricalAccuracy(_Accuracy):
-    """How often the true class of a one-hot target is among the k largest predictions."""
+class SparseTopKCategoricalAccuracy(
+    _Accuracy, function=sparse_top_k_categorical_accuracy, order="k name dtype from_sorted_ids"
+):
+    """How often the target class id is among the ``k`` largest predictions.
 
-    def __init__(self, k=5, name="top_k_categorical_accuracy", dtype=None):
-        super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
-        self.k = k
-
-
-class SparseTopKCategoricalAccuracy(_Accuracy):
-    """How often the target class id is among the k largest predictions."""
-
-    def __init__(self, k=5, name="sparse_top_k_categorical_accuracy", dtype=None, from_sorted_ids=False):
-        super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids)
-        self.k = k
-        self.from_sorted_ids = from_sorted_ids
+    Parameters
+    ----------
+    k : int, default=5
+    from_sorted_ids : bool, default=False
+        Predictions are class ids, the likeliest first.
+    """

@@ -4,6 +4,7 @@ import numpy as np
 
 from fastfit import ops
 from fastfit.metrics.confusion import _Confusion, auc_thresholds
+from fastfit.utils.registry import deserialize_keras_object
 
 _CURVES = {"roc": "ROC", "pr": "PR", "prgain": "PRGAIN"}
 _SUMMATIONS = ("interpolation", "minoring", "majoring")
@@ -133,6 +134,11 @@ class AUC(_Confusion):
             "from_logits": self.from_logits,
         }
         return config if self.init_thresholds is None else {**config, "thresholds": self.init_thresholds}
+
+    @classmethod
+    def from_config(cls, config):
+        # Keras writes the weights as a tensor.
+        return cls(**{**config, "label_weights": deserialize_keras_object(config.get("label_weights"))})
 
 
 def _pr_increments(tp, fp, fn):

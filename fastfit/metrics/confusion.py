@@ -71,31 +71,15 @@ def confusion_counts(y_true, y_pred, thresholds, sample_weight=None, top_k=None,
     labels = y_pred.shape[-1] if multi_label else 1
     columns = [ops.reshape(v, (-1, labels)) for v in (y_true, y_pred, weights)]
     y_true, y_pred, weights = columns
-    weights = ops.cast(weights, STATE)
     positive = ops.where(ops.not_equal(y_true, 0.0), weights, 0.0)
     negative = weights - positive
     limits = np.asarray(thresholds, str(y_pred.dtype))
-    above = _above_each if len(limits) <= 4 or np.any(np.diff(limits) <= 0) else _above_sorted
-    tp, fp = above(y_pred, positive, limits, labels), above(y_pred, negative, limits, labels)
-    fn, tn = ops.sum(positive, axis=0) - tp, ops.sum(negative, axis=0) - fp
-    counts = dict(zip(_COUNTS, (tp, fp, tn, fn), strict=True))
+    parts = ((positive, False), (negative, False), (negative, True), (positive, True))
+    counts = {
+        name: apply("sum_above64", y_pred, part, limits, below=below)
+        for name, (part, below) in zip(_COUNTS, parts, strict=True)
+    }
     return counts if multi_label else {k: ops.squeeze(v, -1) for k, v in counts.items()}
-
-
-def _above_each(y_pred, weights, limits, labels):
-    """Return the weight of predictions above each limit: (limits, labels), by comparing all pairs."""
-    above = ops.greater(ops.expand_dims(y_pred, 0), limits[:, None, None])
-    return ops.sum(ops.where(above, ops.expand_dims(weights, 0), 0.0), axis=1)
-
-
-def _above_sorted(y_pred, weights, limits, labels):
-    """Return the same for ascending limits, by counting how many predictions fall between two of them."""
-    n = len(limits) + 1
-    bucket = apply("searchsorted", limits, y_pred, side="left")  # the number of limits below the prediction
-    bucket = bucket + (np.arange(labels, dtype="int32") * n)
-    sums = apply("segment_sum", ops.reshape(weights, (-1,)), ops.reshape(bucket, (-1,)), num_segments=n * labels)
-    by_label = ops.transpose(ops.reshape(sums, (labels, n)))
-    return ops.flip(ops.cumsum(ops.flip(by_label, 0), axis=0), 0)[1:]
 
 
 class _Confusion(Metric):

@@ -57,17 +57,16 @@ class IoU(Metric):
         if not self.sparse_y_pred:
             y_pred = ops.argmax(y_pred, axis=self.axis)
         t, p = (ops.reshape(ops.cast(v, "int32"), (-1,)) for v in (y_true, y_pred))
-        weights = ops.ones_like(t, STATE)
+        weights = ops.ones_like(t, "float32")
         if sample_weight is not None:
-            w = to_float(sample_weight, STATE)
+            w = to_float(sample_weight, "float32")
             weights = weights * (ops.reshape(w, (-1,)) if len(w.shape) > 1 else w)
         n = self.num_classes
         valid = ops.logical_and(ops.logical_and(t >= 0, t < n), ops.logical_and(p >= 0, p < n))
         if self.ignore_class is not None:
             valid = ops.logical_and(valid, ops.not_equal(t, self.ignore_class))
-        cell = ops.where(valid, t * n + p, 0)
-        weights = ops.where(valid, weights, 0.0)
-        cells = apply("segment_sum", weights, cell, num_segments=n * n)
+        # what has no cell is left out
+        cells = apply("sum_into64", weights, ops.where(valid, t * n + p, -1), size=n * n)
         self._add(self.total_cm, ops.reshape(cells, (n, n)))
 
     def result(self):

@@ -1,16 +1,20 @@
 """Sums and means of values."""
 
+import numpy as np
+
 from fastfit import ops
+from fastfit.graph.masks import get_mask, without_mask
 from fastfit.graph.op import apply
 from fastfit.losses.loss import apply_mask, squeeze_or_expand_to_same_rank, to_float
 from fastfit.metrics.metric import STATE, Metric
-from fastfit.utils.registry import get_registered_name
+from fastfit.utils.registry import deserialize_keras_object, serialize_keras_object
+from fastfit.utils.signatures import constructor_of
 
 
 def _per_sample(values, sample_weight, reduce):
     """Return (values, weights) of one axis at most, weights not yet multiplied in; weights may be None."""
-    mask = getattr(values, "_keras_mask", None)
-    values = to_float(values)
+    mask = get_mask(values)
+    values = to_float(without_mask(values))
     if mask is not None:
         sample_weight = apply_mask(sample_weight, mask, str(values.dtype), "sum")
     if sample_weight is None:
@@ -85,6 +89,12 @@ class Mean(Metric):
         """Return the mean; 0 if nothing was counted."""
         return self._value(ops.divide_no_nan(self.total, self.count))
 
+    def number(self):
+        """Return `float(result())`, outside of traces, in a microsecond."""
+        count = self.count._storage.number()
+        value = self.total._storage.number() / count if count else 0.0
+        return float(np.float32(value)) if self._dtype == "float32" else float(self.result())
+
 
 class MeanMetricWrapper(Mean):
     """Weighted mean of a function of targets and predictions.
@@ -97,7 +107,18 @@ class MeanMetricWrapper(Mean):
     dtype : str, optional
     **kwargs
         Passed to ``fn``.
+
+    Notes
+    -----
+    A subclass can name its function in the class statement, ``class Mine(MeanMetricWrapper, function=mine)``; then its
+    constructor takes the function's parameters.
     """
+
+    def __init_subclass__(cls, function=None, order="name dtype", name=None, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if function is not None:
+            defaults = {"name": name or function.__name__, "dtype": None}
+            cls.__init__ = constructor_of(cls, MeanMetricWrapper, function, order, defaults)
 
     def __init__(self, fn, name=None, dtype=None, **kwargs):
         super().__init__(name=name or getattr(fn, "__name__", None), dtype=dtype)
@@ -106,8 +127,8 @@ class MeanMetricWrapper(Mean):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Add a batch."""
-        mask = getattr(y_pred, "_keras_mask", None)
-        values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        mask = get_mask(y_pred)
+        values = self._fn(y_true, without_mask(y_pred), **self._fn_kwargs)
         if mask is not None:
             sample_weight = apply_mask(sample_weight, mask, self._dtype, "sum")
         super().update_state(values, sample_weight)
@@ -115,5 +136,11 @@ class MeanMetricWrapper(Mean):
     def get_config(self):
         config = super().get_config()
         if type(self) is MeanMetricWrapper:
-            config["fn"] = get_registered_name(self._fn)
+            config["fn"] = serialize_keras_object(self._fn)
         return {**config, **self._fn_kwargs}
+
+    @classmethod
+    def from_config(cls, config):
+        if cls is MeanMetricWrapper:
+            config = {**config, "fn": deserialize_keras_object(config["fn"])}
+        return cls(**config)

@@ -73,18 +73,18 @@ class FBetaScore(Metric):
             positive = ops.logical_and(y_pred >= top, ops.abs(y_pred) > 1e-9)
         else:
             positive = y_pred > self.threshold
-        p, t = ops.cast(positive, STATE), ops.cast(y_true, STATE)
-        w = None if sample_weight is None else to_float(sample_weight, STATE)
+        p, t = ops.cast(positive, str(y_pred.dtype)), y_true
+        w = None if sample_weight is None else to_float(sample_weight, str(y_pred.dtype))
         if w is not None and len(w.shape) == 1:
             w = ops.expand_dims(w, 1)
-        axis = None if self.average == "micro" else 0
+        total = "sum64" if self.average == "micro" else "sum_rows64"
         for variable, value in (
             (self.true_positives, p * t),
             (self.false_positives, p * (1.0 - t)),
             (self.false_negatives, (1.0 - p) * t),
             (self.intermediate_weights, t),
         ):
-            self._add(variable, ops.sum(value if w is None else value * w, axis=axis))
+            self._add(variable, apply(total, value if w is None else value * w))
 
     def result(self):
         """Return the score or scores."""
@@ -157,14 +157,14 @@ class R2Score(Metric):
                 variable = self.add_variable((y_pred.shape[-1],), dtype=STATE, name=name)
                 setattr(self, "total_mse" if name == "residual" else name, variable)
             self._built = True
-        t, p = ops.cast(y_true, STATE), ops.cast(y_pred, STATE)
-        w = ops.ones_like(t) if sample_weight is None else to_float(sample_weight, STATE)
+        t, p = y_true, y_pred
+        w = ops.ones_like(t) if sample_weight is None else to_float(sample_weight, str(t.dtype))
         w = ops.expand_dims(w, 1) if len(w.shape) == 1 else w
         w = apply("broadcast_like", w, t)
-        self._add(self.sum, ops.sum(t * w, axis=0))
-        self._add(self.squared_sum, ops.sum(t * t * w, axis=0))
-        self._add(self.total_mse, ops.sum(ops.square(t - p) * w, axis=0))
-        self._add(self.count, ops.sum(w, axis=0))
+        self._add(self.sum, apply("sum_rows64", t, w))
+        self._add(self.squared_sum, apply("sum_rows64", t * t, w))
+        self._add(self.total_mse, apply("sum_rows64", ops.square(t - p), w))
+        self._add(self.count, apply("sum_rows64", w))
         self._add(self.num_samples, apply("batch_size", t) * float(t.shape[-1]))
 
     def result(self):

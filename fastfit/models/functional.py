@@ -157,7 +157,7 @@ class Functional(Model):
             missing = [n for n in names if n not in inputs]
             if missing:
                 raise ValueError(
-                    f"Missing data for input \"{missing[0]}\". You passed a data dictionary with keys "
+                    f'Missing data for input "{missing[0]}". You passed a data dictionary with keys '
                     f"{list(inputs)}. Expected the following keys: {names}"
                 )
             return [inputs[n] for n in names]

@@ -14,10 +14,10 @@ from fastfit.layers.input import InputLayer
 from fastfit.layers.layer import Layer
 from fastfit.utils import nest
 from fastfit.utils.naming import to_snake_case
-from fastfit.utils.registry import MODULE_ROOT, config_of, get_registered_object
+from fastfit.utils.registry import MODULE_ROOT, Registry, config_of
 
-# Model classes by name: the models' own modules add themselves, since they build on this one.
-MODEL_CLASSES: dict = {}
+# The models' own modules add their classes, since they build on this one.
+MODELS = Registry("model", "models")
 
 
 def is_plain(model):
@@ -107,11 +107,6 @@ def _entry(operation):
 
 def make_layer(entry, custom_objects=None):
     """Return the layer or model of a config entry."""
-    name = entry.get("registered_name") or entry["class_name"]
-    cls = get_registered_object(name, custom_objects, MODEL_CLASSES)
-    if cls is not None:
-        config = dict(entry["config"])
-        return cls.from_config(config)
     return layer_registry.deserialize(entry, custom_objects)
 
 

@@ -47,9 +47,7 @@ class Model(Trainer, Layer):
         Layer.__init__(self, *args, **kwargs)
 
     def call(self, *args, **kwargs):
-        raise NotImplementedError(
-            f"Model {type(self).__name__} does not have a `call()` method implemented."
-        )
+        raise NotImplementedError(f"Model {type(self).__name__} does not have a `call()` method implemented.")
 
     @property
     def layers(self):

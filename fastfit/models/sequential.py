@@ -5,7 +5,7 @@ from fastfit.layers.input import InputLayer
 from fastfit.layers.layer import Layer
 from fastfit.layers.shapes import is_shape
 from fastfit.models.functional import Functional
-from fastfit.models.functional_config import MODEL_CLASSES, make_layer
+from fastfit.models.functional_config import MODELS, make_layer
 from fastfit.models.model import Model
 from fastfit.utils import nest
 from fastfit.utils.registry import config_of
@@ -236,4 +236,4 @@ class Sequential(Model):
         return model
 
 
-MODEL_CLASSES.update(Model=Model, Functional=Functional, Sequential=Sequential)
+MODELS.add(Model, Functional, Sequential)

@@ -152,8 +152,8 @@ def cdist(x, y):
 
 
 def _applied(name, doc):
-    def function(x, **attrs):
-        return apply(name, x, **attrs)
+    def function(x):
+        return apply(name, x)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
@@ -171,6 +171,19 @@ eig = _applied("eig", "Return eigenvalues and eigenvectors.")
 def cholesky(x, upper=False):
     """Return the Cholesky factor."""
     return apply("cholesky", x, upper=upper)
+
+
+def cholesky_inverse(x, upper=False):
+    """Return the inverse of the matrix whose Cholesky factor is x."""
+    half = inv(triu(x) if upper else tril(x))
+    axes = (*range(len(half.shape) - 2), -1, -2)
+    other = transpose(half, tuple(a % len(half.shape) for a in axes))
+    return matmul(half, other) if upper else matmul(other, half)
+
+
+def lu_factor(x):
+    """Return (both triangles in one matrix, rows that were exchanged) of the LU factorisation with row pivoting."""
+    return apply("lu_factor", x)
 
 
 def qr(x, mode="reduced"):
@@ -231,7 +244,7 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
 
 
 __all__ = (
-    "cdist cholesky corrcoef cross det diag diagflat diagonal dot eig eigh einsum inner inv kron logdet lstsq "
-    "matmul matrix_rank norm outer pinv qr slogdet solve solve_triangular svd tensordot trace trapezoid tril triu "
-    "vander vdot "
+    "cdist cholesky cholesky_inverse corrcoef cross det diag diagflat diagonal dot eig eigh einsum inner inv kron "
+    "logdet lstsq lu_factor matmul matrix_rank norm outer pinv qr slogdet solve solve_triangular svd tensordot "
+    "trace trapezoid tril triu vander vdot "
 ).split()

@@ -136,7 +136,9 @@ def map(f, xs):
     return nest.map_structure(lambda *parts: _stacked(parts), results[0], *results[1:])
 
 
-vectorized_map = map
+def vectorized_map(function, elements):
+    """Apply a function to the slices of axis 0 and stack the results."""
+    return map(function, elements)
 
 
 def _stacked(parts):
@@ -169,15 +171,12 @@ def switch(index, branches, *operands):
     return result
 
 
-def custom_gradient(f):
-    """Not supported; TypeError says what to do."""
-    raise NotImplementedError(
-        "custom_gradient is not supported: gradients come from the op table. Use stop_gradient to shape them: "
-        "stop_gradient(y - g) + g has the value of y and the gradient of g."
-    )
+def view(x, dtype=None):
+    """Return the same bytes as numbers of another dtype; the last axis takes up a difference in size."""
+    return convert_to_tensor(x) if dtype is None else apply("view", convert_to_tensor(x), dtype=_dtype_name(dtype))
 
 
 __all__ = (
-    "cast cond convert_to_numpy convert_to_tensor custom_gradient dtype fori_loop is_tensor map saturate_cast scan "
-    "scatter scatter_update shape slice slice_update stop_gradient switch vectorized_map while_loop "
+    "cast cond convert_to_numpy convert_to_tensor dtype fori_loop is_tensor map saturate_cast scan scatter "
+    "scatter_update shape slice slice_update stop_gradient switch vectorized_map view while_loop "
 ).split()

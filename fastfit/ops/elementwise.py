@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from fastfit import config
 from fastfit.graph.op import apply, cast
-from fastfit.ops.families import binary, unary
+from fastfit.ops.families import binary, bitwise, unary
 
 abs = unary("abs", "Return the absolute value.")
 absolute = fabs = abs
@@ -18,6 +19,7 @@ cbrt = unary("cbrt", "Return the cube root.")
 ceil = unary("ceil", "Round up.")
 cos = unary("cos", "Return the cosine.")
 cosh = unary("cosh", "Return the hyperbolic cosine.")
+real = unary("real", "Return the real part, which for real numbers is the number.", "identity")
 conj = conjugate = unary("conj", "Return the conjugate, which for real numbers is the number.", "identity")
 copy = unary("copy", "Return a copy.", "identity")
 deg2rad = unary("deg2rad", "Convert degrees to radians.")
@@ -53,11 +55,11 @@ trunc = unary("trunc", "Round towards 0.")
 
 add = binary("add", "Return x1 + x2.")
 arctan2 = binary("arctan2", "Return the angle of the point (x2, x1).")
-bitwise_and = binary("bitwise_and", "Return the bits set in both.")
-bitwise_or = binary("bitwise_or", "Return the bits set in either.")
-bitwise_xor = binary("bitwise_xor", "Return the bits set in one.")
-bitwise_left_shift = left_shift = binary("bitwise_left_shift", "Shift bits left.")
-bitwise_right_shift = right_shift = binary("bitwise_right_shift", "Shift bits right.")
+bitwise_and = bitwise("bitwise_and", "Return the bits set in both.")
+bitwise_or = bitwise("bitwise_or", "Return the bits set in either.")
+bitwise_xor = bitwise("bitwise_xor", "Return the bits set in one.")
+bitwise_left_shift = left_shift = bitwise("bitwise_left_shift", "Shift bits left.")
+bitwise_right_shift = right_shift = bitwise("bitwise_right_shift", "Shift bits right.")
 divide = true_divide = binary("divide", "Return x1 / x2.")
 divide_no_nan = binary("divide_no_nan", "Return x1 / x2, and 0 where x2 is 0.")
 equal = binary("equal", "Whether x1 == x2.")
@@ -143,17 +145,33 @@ def select(condlist, choicelist, default=0):
     return result
 
 
+def imag(x):
+    """Return the imaginary part: zeros, as numbers here are real."""
+    return apply("full_like", x, value=0, dtype=dtype_of(x))
+
+
+def angle(x):
+    """Return the angle of numbers in the complex plane: 0, or pi for those below 0."""
+    x = x if np.dtype(dtype_of(x)).kind == "f" else cast(x, config.floatx())
+    return apply("arctan2", imag(x), x)
+
+
+def dtype_of(x):
+    """Return the name of the dtype of what may be a list or number."""
+    return str(x.dtype) if hasattr(x, "dtype") else str(np.asarray(x).dtype)
+
+
 def ldexp(x1, x2):
     """Return x1 * 2^x2."""
     return multiply(x1, exp2(x2))
 
 
 __all__ = (
-    "abs absolute add allclose arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_invert "
+    "abs absolute add allclose angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_invert "
     "bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor cbrt ceil clip conj conjugate copy "
     "cos cosh deg2rad divide divide_no_nan equal exp exp2 expm1 fabs floor floor_divide fmax fmin fmod gcd greater "
-    "greater_equal heaviside hypot i0 isclose isfinite isinf isnan isneginf isposinf isreal lcm ldexp left_shift "
+    "greater_equal heaviside hypot i0 imag isclose isfinite isinf isnan isneginf isposinf isreal lcm ldexp left_shift "
     "less less_equal log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor "
-    "maximum minimum mod multiply nan_to_num negative nextafter nonzero not_equal power rad2deg reciprocal "
+    "maximum minimum mod multiply nan_to_num negative nextafter nonzero not_equal power rad2deg real reciprocal "
     "right_shift round select sign signbit sin sinc sinh sqrt square subtract tan tanh true_divide trunc where "
 ).split()

@@ -32,6 +32,15 @@ def binary(name, doc, op=None):
     return _named(function, name, doc)
 
 
+def bitwise(name, doc):
+    """Return the function of two arrays that Keras calls x and y."""
+
+    def function(x, y):
+        return apply(name, x, y)
+
+    return _named(function, name, doc)
+
+
 def reduction(name, doc, op=None):
     """Return the function ``f(x, axis=None, keepdims=False)`` that applies op ``op``."""
     op = op or name

@@ -8,6 +8,7 @@ from fastfit import config
 from fastfit.graph.op import apply, cast, common_dtype
 from fastfit.ops.families import unary
 from fastfit.ops.reduction import moments  # noqa: F401  Keras has it here too
+from fastfit.ops.sequences import depth_to_space, fold, psnr, space_to_depth, unfold  # noqa: F401
 from fastfit.ops.shaping import split, transpose
 
 relu = unary("relu", "Return max(x, 0).")
@@ -245,9 +246,11 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
     shape[axis] = -1
 
     def along(v):
-        return apply("reshape", v, newshape=tuple(shape)) if len(x.shape) > 1 and axis % len(x.shape) + 1 < len(
-            x.shape
-        ) else v
+        return (
+            apply("reshape", v, newshape=tuple(shape))
+            if len(x.shape) > 1 and axis % len(x.shape) + 1 < len(x.shape)
+            else v
+        )
 
     factor = apply("rsqrt", along(variance) + epsilon)
     factor = factor if scale is None else factor * along(scale)

@@ -4,7 +4,7 @@ import numpy as np
 
 from fastfit.graph.op import cast
 from fastfit.graph.protocols import FUNCTIONS
-from fastfit.ops import algebra, elementwise, reduction, shaping
+from fastfit.ops import algebra, core, elementwise, reduction, shaping
 
 
 def _reduction(function):
@@ -56,6 +56,10 @@ def _shape(a):
     return tuple(a.shape)
 
 
+def _size(a, axis=None):
+    return a.size if axis is None else core.shape(a)[axis]
+
+
 def _round(a, decimals=0, out=None):
     return elementwise.round(a, decimals)
 
@@ -81,6 +85,7 @@ FUNCTIONS.update(
     {
         np.clip: _clip,
         np.shape: _shape,
+        np.size: _size,
         np.round: _round,
         np.around: _round,
         np.pad: _pad,

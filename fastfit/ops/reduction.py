@@ -1,8 +1,13 @@
 """Functions of ``keras.ops.numpy`` that reduce, count, sort or scan."""
 
+import math
+
 import numpy as np
 
+from fastfit import config
 from fastfit.graph.op import apply, cast
+from fastfit.graph.shapes import axes_in
+from fastfit.graph.tensor import Operand
 from fastfit.ops.elementwise import isnan, where
 from fastfit.ops.families import plain_axis, reduction
 
@@ -27,8 +32,10 @@ def _extreme(name, op, pair, doc):
     return function
 
 
-max = amax = _extreme("max", "max", "maximum", "Return the maximum.")
-min = amin = _extreme("min", "min", "minimum", "Return the minimum.")
+max = _extreme("max", "max", "maximum", "Return the maximum.")
+min = _extreme("min", "min", "minimum", "Return the minimum.")
+amax = reduction("amax", "Return the maximum.", "max")
+amin = reduction("amin", "Return the minimum.", "min")
 
 
 def prod(x, axis=None, keepdims=False, dtype=None):
@@ -73,36 +80,95 @@ def median(x, axis=None, keepdims=False):
 
 
 def quantile(x, q, axis=None, method="linear", keepdims=False):
-    """Return quantiles, from the sorted elements. Several ``axis`` must be None or one int if sizes are unknown."""
-    x = cast(x, "float32") if np.dtype(getattr(x, "dtype", "float32")).kind != "f" else x
-    rank = len(np.shape(x) if not hasattr(x, "shape") else x.shape)
-    if axis is None or isinstance(axis, (tuple, list)) or method != "linear" or np.ndim(q):
-        return _quantile_of_arrays(x, q, axis, method, keepdims)
-    axis = axis % rank
-    n = x.shape[axis]
-    if n is None:
-        raise ValueError("quantile along an axis of unknown size")
-    place = float(q) * (n - 1)
-    low, share = int(np.floor(place)), place - np.floor(place)
-    ordered = apply("sort", x, axis=axis)
-    key = (slice(None),) * axis
-    y = apply("getitem", ordered, key=(*key, low))
-    if share:
-        high = apply("getitem", ordered, key=(*key, low + 1))
-        y = apply("add", y, apply("multiply", apply("subtract", high, y), share))
-    return apply("expand_dims", y, axis=axis) if keepdims else y
+    """Return quantiles, from the sorted elements.
+
+    Parameters
+    ----------
+    q : float or array of floats
+        In [0, 1]; for several, the quantiles come along a first axis.
+    axis : int or tuple of ints, optional
+        Of known size, for tensors; all by default.
+    method : {"linear", "lower", "higher", "midpoint", "nearest"}
+    """
+    return _quantiles(x, q, axis, method, keepdims, np.quantile, _places)
 
 
-def _quantile_of_arrays(x, q, axis, method, keepdims):
-    if hasattr(x, "node"):
-        raise TypeError("quantile of a symbolic tensor works along one axis, for one q, with method='linear'")
-    x = np.asarray(x)
-    return np.quantile(x, q, axis=plain_axis(axis), method=method, keepdims=keepdims).astype(x.dtype)
+def nanquantile(x, q, axis=None, method="linear", keepdims=False):
+    """Return quantiles of the elements that are numbers; see `quantile`."""
+    return _quantiles(x, q, axis, method, keepdims, np.nanquantile, _places_among_numbers)
+
+
+_METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+def _quantiles(x, q, axis, method, keepdims, of_array, places):
+    if method not in _METHODS:
+        raise ValueError(f"Invalid `method`. Expected one of {_METHODS}. Received: method={method!r}")
+    axis = plain_axis(axis)
+    x = x if hasattr(x, "dtype") else np.asarray(x)
+    if np.dtype(x.dtype).kind != "f":
+        x = cast(x, config.floatx())
+    if not isinstance(x, Operand):
+        return np.asarray(of_array(x, q, axis=axis, method=method, keepdims=keepdims)).astype(x.dtype)
+    rank = len(x.shape)
+    axes = axes_in(axis, rank)
+    if None in [x.shape[a] for a in axes]:
+        raise ValueError(f"A quantile needs axes of known size. Received: axis={axis} of shape {tuple(x.shape)}")
+    kept = [a for a in range(rank) if a not in axes]
+    moved = apply("transpose", x, axes=(*kept, *axes))
+    flat = tuple(-1 if x.shape[a] is None else x.shape[a] for a in kept)
+    moved = apply("reshape", moved, newshape=(*flat, math.prod(x.shape[a] for a in axes)))
+    ordered = apply("sort", moved, axis=-1)
+    results = [_one_quantile(ordered, float(v), method, places) for v in np.ravel(q)]
+    if keepdims:
+        results = [apply("expand_dims", y, axis=axes) if axes else y for y in results]
+    return results[0] if np.ndim(q) == 0 else apply("stack", *results, axis=0)
+
+
+def _one_quantile(ordered, q, method, places):
+    low, high, share, odd = places(ordered, q)
+    if method in ("lower", "higher"):
+        return low if method == "lower" else high
+    if method == "midpoint":
+        return apply("multiply", apply("add", low, high), 0.5)
+    if method == "nearest":
+        up = apply("logical_or", apply("greater", share, 0.5), apply("logical_and", apply("equal", share, 0.5), odd))
+        return apply("where", up, high, low)  # halves go to the even place, as in NumPy
+    return apply("add", low, apply("multiply", apply("subtract", high, low), share))
+
+
+def _places(ordered, q):
+    """The elements on both sides of the place of a quantile, how far it is from the first, and if that one is odd."""
+    place = q * (ordered.shape[-1] - 1)
+    low, high = int(np.floor(place)), int(np.ceil(place))
+    found = (apply("getitem", ordered, key=(Ellipsis, at)) for at in (low, high))
+    return (*found, float(place - low), low % 2 == 1)
+
+
+def _places_among_numbers(ordered, q):
+    # nan are last in order
+    count = apply("sum", cast(apply("logical_not", isnan(ordered)), str(ordered.dtype)), axis=-1, keepdims=True)
+    place = apply("maximum", apply("multiply", apply("subtract", count, 1.0), q), 0.0)
+    low, high = apply("floor", place), apply("ceil", place)
+    share = apply("subtract", place, low)
+    odd = apply("equal", apply("mod", low, 2.0), 1.0)
+    found = (apply("take_along_axis", ordered, cast(at, "int32"), axis=-1) for at in (low, high))
+    return tuple(apply("squeeze", v, axis=-1) for v in (*found, share, odd))
 
 
 def percentile(x, q, axis=None, method="linear", keepdims=False):
     """Return percentiles."""
     return quantile(x, np.asarray(q) / 100, axis=axis, method=method, keepdims=keepdims)
+
+
+def nanpercentile(x, q, axis=None, method="linear", keepdims=False):
+    """Return percentiles of the elements that are numbers."""
+    return nanquantile(x, np.asarray(q) / 100, axis=axis, method=method, keepdims=keepdims)
+
+
+def nanmedian(x, axis=None, keepdims=False):
+    """Return the median of the elements that are numbers."""
+    return nanquantile(x, 0.5, axis=axis, keepdims=keepdims)
 
 
 def cumsum(x, axis=None, dtype=None):
@@ -239,5 +305,6 @@ def nanstd(x, axis=None, keepdims=False):
 __all__ = (
     "all amax amin any argmax argmin argpartition argsort average bincount count_nonzero cumprod cumsum digitize "
     "histogram isin logsumexp max mean median min moments nanargmax nanargmin nancumprod nancumsum nanmax nanmean "
-    "nanmin nanprod nanstd nansum nanvar percentile prod ptp quantile searchsorted sort std sum unique var "
+    "nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar percentile prod ptp quantile "
+    "searchsorted sort std sum unique var "
 ).split()

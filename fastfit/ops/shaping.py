@@ -295,6 +295,23 @@ def split(x, indices_or_sections, axis=0):
     return [apply("getitem", x, key=(*lead, slice(a, b))) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
 
 
+def _split_along(axis, name, least):
+    def function(x, indices_or_sections):
+        rank = _rank(x)
+        if rank < least:
+            raise ValueError(f"{name}: expected an array of at least {least} axes. Received: {rank}")
+        return split(x, indices_or_sections, axis=min(axis, rank - 1))
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"Split along axis {axis}" + (", or the only one." if least <= axis else ".")
+    return function
+
+
+hsplit = _split_along(1, "hsplit", 1)
+vsplit = _split_along(0, "vsplit", 2)
+dsplit = _split_along(2, "dsplit", 3)
+
+
 def array_split(x, indices_or_sections, axis=0):
     """Cut along an axis into parts whose sizes differ by at most one."""
     n, size = int(indices_or_sections), x.shape[axis]
@@ -358,8 +375,8 @@ def unravel_index(indices, shape):
 
 
 __all__ = (
-    "append arange array array_split broadcast_to concatenate diff dstack empty empty_like expand_dims eye flip "
-    "fliplr flipud full full_like geomspace get_item hstack identity linspace logspace meshgrid moveaxis ndim ones "
-    "ones_like pad ravel repeat reshape roll rot90 size split squeeze stack swapaxes take take_along_axis tile "
-    "transpose tri unravel_index unstack vstack zeros zeros_like "
+    "append arange array array_split broadcast_to concatenate diff dsplit dstack empty empty_like expand_dims eye "
+    "flip fliplr flipud full full_like geomspace get_item hsplit hstack identity linspace logspace meshgrid "
+    "moveaxis ndim ones ones_like pad ravel repeat reshape roll rot90 size split squeeze stack swapaxes take "
+    "take_along_axis tile transpose tri unravel_index unstack vsplit vstack zeros zeros_like "
 ).split()

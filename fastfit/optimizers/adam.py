@@ -4,6 +4,20 @@ from fastfit import ops
 from fastfit.optimizers.optimizer import Optimizer
 
 
+def adam_step(optimizer, gradient, variable, rate, betas, epsilon, m, v, largest=None):
+    """Change a variable and its slots: mean ``m``, mean square ``v``, and the largest ``v`` if that divides."""
+    beta_1, beta_2 = betas
+    dtype = variable.dtype
+    t = ops.cast(optimizer.iterations + 1, dtype)
+    correction = ops.sqrt(1 - ops.power(ops.cast(beta_2, dtype), t)) / (1 - ops.power(ops.cast(beta_1, dtype), t))
+    optimizer.assign_add(m, (gradient - m) * (1 - beta_1))
+    optimizer.assign_add(v, (ops.square(gradient) - v) * (1 - beta_2))
+    if largest is not None:
+        optimizer.assign(largest, ops.maximum(largest, v))
+        v = largest
+    optimizer.assign_sub(variable, m * (rate * correction) / (ops.sqrt(v) + epsilon))
+
+
 class Adam(Optimizer):
     """Adam.
 
@@ -16,7 +30,7 @@ class Adam(Optimizer):
         Joins the uncorrected root of the mean square ("epsilon hat").
     amsgrad : bool, default=False
         Divide by the largest mean square so far.
-    **kwargs
+    *common, **kwargs
         Those of `Optimizer`.
     """
 
@@ -28,9 +42,10 @@ class Adam(Optimizer):
         epsilon=1e-7,
         amsgrad=False,
         weight_decay=None,
+        *common,
         **kwargs,
     ):
-        super().__init__(learning_rate, weight_decay=weight_decay, **kwargs)
+        super().__init__(learning_rate, weight_decay, *common, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = 1e-7 if epsilon is None else epsilon
@@ -43,21 +58,11 @@ class Adam(Optimizer):
             self._velocity_hats = self.add_optimizer_variables(variables, "velocity_hat")
 
     def update_step(self, gradient, variable, learning_rate):
-        dtype = variable.dtype
-        gradient, rate = ops.cast(gradient, dtype), ops.cast(learning_rate, dtype)
-        t = ops.cast(self.iterations + 1, dtype)
-        correction = ops.sqrt(1 - ops.power(ops.cast(self.beta_2, dtype), t)) / (
-            1 - ops.power(ops.cast(self.beta_1, dtype), t)
-        )
+        gradient, rate = ops.cast(gradient, variable.dtype), ops.cast(learning_rate, variable.dtype)
         i = self._get_variable_index(variable)
-        m, v = self._momentums[i], self._velocities[i]
-        self.assign_add(m, (gradient - m) * (1 - self.beta_1))
-        self.assign_add(v, (ops.square(gradient) - v) * (1 - self.beta_2))
-        if self.amsgrad:
-            largest = self._velocity_hats[i]
-            self.assign(largest, ops.maximum(largest, v))
-            v = largest
-        self.assign_sub(variable, m * (rate * correction) / (ops.sqrt(v) + self.epsilon))
+        largest = self._velocity_hats[i] if self.amsgrad else None
+        betas = self.beta_1, self.beta_2
+        adam_step(self, gradient, variable, rate, betas, self.epsilon, self._momentums[i], self._velocities[i], largest)
 
     def native(self, variable=None):
         h = [self._native_weight_decay(variable), float(self.beta_1), float(self.beta_2), float(self.epsilon)]
@@ -84,7 +89,7 @@ class AdamW(Adam):
     ----------
     learning_rate : float, schedule or callable, default=0.001
     weight_decay : float, default=0.004
-    beta_1, beta_2, epsilon, amsgrad, **kwargs
+    beta_1, beta_2, epsilon, amsgrad, *common, **kwargs
         Those of `Adam`.
     """
 
@@ -96,8 +101,9 @@ class AdamW(Adam):
         beta_2=0.999,
         epsilon=1e-7,
         amsgrad=False,
+        *common,
         **kwargs,
     ):
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **kwargs)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, *common, **kwargs)
         if self.weight_decay is None:
             raise ValueError("Argument `weight_decay` must be a float. Received: weight_decay=None")

@@ -55,11 +55,7 @@ def drop_missing(grads, variables):
 
 def clip_by_norm(g, limit):
     """Return a gradient scaled to a norm of at most ``limit``."""
-    # The square root's slope is infinite at 0, hence the detour for a zero gradient.
-    total = ops.sum(ops.square(g))
-    positive = ops.greater(total, 0)
-    norm = ops.where(positive, ops.sqrt(ops.where(positive, total, ops.ones_like(total))), total)
-    return g * limit / ops.maximum(norm, limit)
+    return g * limit / ops.maximum(ops.sqrt(ops.sum(ops.square(g))), limit)
 
 
 def only_if(condition, action):

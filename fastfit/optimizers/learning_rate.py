@@ -6,6 +6,9 @@ from fastfit.graph.variable import Variable
 from fastfit.optimizers.helpers import as_number
 from fastfit.optimizers.schedules import LearningRateSchedule
 
+# Steps whose rates are computed before they run, from a schedule that takes arrays, and from one that does not.
+AHEAD, AHEAD_BY_STEP = 4096, 64
+
 
 class HasLearningRate:
     """The learning rate, and the old ``decay`` per step."""
@@ -48,6 +51,13 @@ class HasLearningRate:
         """Whether the rate stays the same from step to step unless somebody sets it."""
         return isinstance(self._learning_rate, Variable) and not self.decay
 
+    @property
+    def rates_ahead(self):
+        """How many steps ahead the rate may be asked for: functions are called once for each step, when it comes."""
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            return AHEAD if self._learning_rate.takes_arrays else AHEAD_BY_STEP
+        return AHEAD if isinstance(self._learning_rate, Variable) else 1
+
     def learning_rates(self, first, count):
         """Return the learning rates of ``count`` calls as float32, counting calls from ``first``.
 
@@ -56,7 +66,9 @@ class HasLearningRate:
         first : int
             Value of the raw step count before the first of them.
         count : int
+            0 stands for all steps to come, if the rate is constant.
         """
+        count = count or 1
         if isinstance(self._learning_rate, LearningRateSchedule):
             steps = np.arange(first, first + count)
             if self._learning_rate.takes_arrays:

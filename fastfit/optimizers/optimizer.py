@@ -1,22 +1,23 @@
 """Optimizer: what all optimizers share."""
 
 import re
-import warnings
 
 import numpy as np
 
 from fastfit import ops
+from fastfit.graph import trace
 from fastfit.graph.variable import Variable
 from fastfit.optimizers.helpers import as_number, clip_by_norm, drop_missing, only_if, take_legacy
 from fastfit.optimizers.learning_rate import HasLearningRate
 from fastfit.optimizers.schedules import LearningRateSchedule
 from fastfit.optimizers.schedules import deserialize as deserialize_schedule
 from fastfit.optimizers.schedules import serialize as serialize_schedule
-from fastfit.utils import own_variables
+from fastfit.optimizers.state import HasVariables
 from fastfit.utils.naming import auto_name
+from fastfit.utils.registry import get_registered_name, get_registered_object
 
 
-class Optimizer(HasLearningRate):
+class Optimizer(HasVariables, HasLearningRate):
     """Base of optimizers. A subclass makes its slots in `build` and changes one variable in `update_step`.
 
     Parameters
@@ -42,6 +43,16 @@ class Optimizer(HasLearningRate):
     name : str, optional
     """
 
+    def __setattr__(self, name, value):
+        if "_ready" not in self.__dict__ and name != "_ready":
+            raise RuntimeError(
+                f"In optimizer '{type(self).__name__}', you forgot to call `super().__init__()` as the first statement "
+                "in the `__init__()` method. Go add it!"
+            )
+        if isinstance(value, Variable) and not any(value is v for v in self.__dict__.get("_variables", (value,))):
+            self._variables.append(value)
+        super().__setattr__(name, value)
+
     def __init__(
         self,
         learning_rate,
@@ -57,6 +68,7 @@ class Optimizer(HasLearningRate):
         name=None,
         **kwargs,
     ):
+        self._ready = True
         learning_rate, self.decay = take_legacy(learning_rate, kwargs)
         if kwargs:
             raise ValueError(f"Argument(s) not recognized: {kwargs}")
@@ -74,12 +86,13 @@ class Optimizer(HasLearningRate):
         self.built = False
         self._trainable_variables = []
         self._index = {}
+        self._slots = {}
         self._excluded_ids = set()
         self._excluded_pattern = None
-        self._averages = []
-        self._accumulators = []
+        self._model_variables_moving_average = []
+        self._accumulated_gradients = []
         self._iterations = Variable(np.zeros((), "int64"), dtype="int64", trainable=False, name="iteration")
-        self._variables = [self._iterations]
+        self._variables = [self._iterations]  # a variable that becomes an attribute from here on joins them
         if isinstance(learning_rate, dict):
             learning_rate = deserialize_schedule(learning_rate)
         if isinstance(learning_rate, LearningRateSchedule) or callable(learning_rate):
@@ -87,14 +100,12 @@ class Optimizer(HasLearningRate):
         else:
             value = np.asarray(as_number(learning_rate, "learning_rate"), "float32")
             self._learning_rate = Variable(value, trainable=False, name="learning_rate")
-            self._variables.append(self._learning_rate)
 
     def _check_arguments(self):
         steps = self.gradient_accumulation_steps
         if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 2):
             raise ValueError(
-                "`gradient_accumulation_steps` must be an integer >= 2. "
-                f"Received: gradient_accumulation_steps={steps}"
+                f"`gradient_accumulation_steps` must be an integer >= 2. Received: gradient_accumulation_steps={steps}"
             )
         if self.use_ema:
             if not 0 <= self.ema_momentum <= 1:
@@ -117,11 +128,6 @@ class Optimizer(HasLearningRate):
     # Variables -----------------------------------------------------------------------------------------------------
 
     @property
-    def variables(self):
-        """Iteration count, learning rate (unless a schedule) and slots, in the order in which they were made."""
-        return list(self._variables)
-
-    @property
     def iterations(self):
         """Number of updates so far."""
         if self.gradient_accumulation_steps:
@@ -135,40 +141,14 @@ class Optimizer(HasLearningRate):
         self._trainable_variables = list(variables)
         self._index = {id(v): i for i, v in enumerate(self._trainable_variables)}
         if self.use_ema:
-            self._averages = self.add_optimizer_variables(variables, "average")
+            self._model_variables_moving_average = self.add_optimizer_variables(variables, "average")
         if self.gradient_accumulation_steps:
-            self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
+            self._accumulated_gradients = self.add_optimizer_variables(variables, "gradient_accumulator")
         self.built = True
         self._build_slots(self._trainable_variables)
 
     def _build_slots(self, variables):
         """Make the slots of this kind of optimizer."""
-
-    def add_variable(self, shape, initializer="zeros", dtype=None, aggregation="none", layout=None, name=None):
-        """Make a variable that belongs to the optimizer."""
-        if initializer not in ("zeros", "ones") and not callable(initializer):
-            raise ValueError(f"Unknown initializer: {initializer}")
-        value = {"zeros": np.zeros, "ones": np.ones}.get(initializer, initializer)(shape, dtype=dtype or "float32")
-        variable = Variable(value, dtype=dtype or "float32", trainable=False, name=name)
-        self._variables.append(variable)
-        return variable
-
-    def add_variable_from_reference(self, reference_variable, name=None, initializer="zeros"):
-        """Make a slot of the shape and dtype of a variable."""
-        full = f"{reference_variable.path.replace('/', '_')}_{name or 'slot'}"
-        slot = self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=full)
-        slot.path = f"{self.name}/{full}"
-        return slot
-
-    def add_optimizer_variables(self, trainable_variables, name, initializer="zeros"):
-        """Make one slot per variable, or several: a list for one name, a tuple of lists for a list of names."""
-        names = [name] if isinstance(name, str) else list(name)
-        starts = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
-        slots = tuple([] for _ in names)
-        for v in trainable_variables:  # interleaved, which is the order of saved files
-            for k, (each, start) in enumerate(zip(names, starts, strict=True)):
-                slots[k].append(self.add_variable_from_reference(v, each, start))
-        return slots[0] if isinstance(name, str) else slots
 
     def _get_variable_index(self, variable):
         return self._index[id(variable)]
@@ -183,23 +163,37 @@ class Optimizer(HasLearningRate):
             Regular expressions searched for in variables' names.
         """
         if self.built:
-            raise ValueError(
-                "`exclude_from_weight_decay()` can only be configured before the optimizer is built."
-            )
+            raise ValueError("`exclude_from_weight_decay()` can only be configured before the optimizer is built.")
         self._excluded_ids = {id(v) for v in var_list or ()}
         self._excluded_pattern = re.compile("|".join(var_names)) if var_names else None
 
     def uses_weight_decay(self, variable):
         """Whether weight decay acts on the variable."""
-        if self.weight_decay is None or id(variable) in self._excluded_ids:
-            return False
-        return self._excluded_pattern is None or not self._excluded_pattern.search(variable.name)
+        return self.weight_decay is not None and not self.is_excluded_from_weight_decay(variable)
+
+    def is_excluded_from_weight_decay(self, variable):
+        """Whether `exclude_from_weight_decay` named the variable."""
+        if id(variable) in self._excluded_ids:
+            return True
+        return self._excluded_pattern is not None and self._excluded_pattern.search(variable.name) is not None
+
+    def weight_decay_of(self, variable):
+        """Return the weight decay of a variable, 0.0 if it has none."""
+        return float(self.weight_decay) if self.uses_weight_decay(variable) else 0.0
 
     # Updates -------------------------------------------------------------------------------------------------------
 
     def update_step(self, gradient, variable, learning_rate):
-        """Change a variable, given its gradient."""
+        """Change a variable, given its gradient.
+
+        Called with arrays, or, while a training step is compiled, with symbolic tensors.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not define update_step().")
+
+    def update_steps(self, grads, variables, learning_rate):
+        """Change all variables: `update_step` for each."""
+        for g, v in zip(grads, variables, strict=True):
+            self.update_step(g, v, learning_rate)
 
     def assign(self, variable, value):
         """Set a variable."""
@@ -232,23 +226,15 @@ class Optimizer(HasLearningRate):
         grads = list(grads)
         if not grads:
             return
-        if trainable_variables is None:
-            if not self.built:
-                raise ValueError(
-                    "When passing `grads` without `variables`, the optimizer must already be built on a list of "
-                    "variables. Call `optimizer.build(trainable_variables)` first."
-                )
-            variables = self._trainable_variables
-            if len(grads) != len(variables):
-                raise ValueError(
-                    "The gradients must match the optimizer's variables one-to-one. Received a list of "
-                    f"{len(grads)} gradients, but the optimizer is tracking {len(variables)} trainable variables."
-                )
-        else:
-            variables = list(trainable_variables)
-            self.build(variables)
-            self.check_known(variables)
-        grads, variables = drop_missing(grads, variables)
+        current = trace.current()
+        if current is not None and current.applied is not None:  # a step is traced: the program will do it
+            variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
+            current.applied.append((self, list(zip(variables, grads, strict=True))))
+            return
+        self._apply(grads, trainable_variables)
+
+    def _apply(self, grads, trainable_variables):
+        grads, variables = drop_missing(grads, self.settle(grads, trainable_variables))
         if self.loss_scale_factor is not None:
             grads = [g / self.loss_scale_factor for g in grads]
         if self.gradient_accumulation_steps:
@@ -261,6 +247,26 @@ class Optimizer(HasLearningRate):
             if v.constraint is not None:
                 v.assign(v.constraint(v))
         self._iterations.assign_add(1)
+
+    def settle(self, grads, trainable_variables):
+        """Return the variables that gradients belong to; the optimizer is built for them if it is not yet."""
+        if trainable_variables is None:
+            if not self.built:
+                raise ValueError(
+                    "When passing `grads` without `variables`, the optimizer must already be built on a list of "
+                    "variables. Call `optimizer.build(trainable_variables)` first."
+                )
+            variables = self._trainable_variables
+            if len(grads) != len(variables):
+                raise ValueError(
+                    "The gradients must match the optimizer's variables one-to-one. Received a list of "
+                    f"{len(grads)} gradients, but the optimizer is tracking {len(variables)} trainable variables."
+                )
+            return variables
+        variables = list(trainable_variables)
+        self.build(variables)
+        self.check_known(variables)
+        return variables
 
     def check_known(self, variables):
         """Raise ValueError if the optimizer was not built for one of the variables."""
@@ -275,16 +281,19 @@ class Optimizer(HasLearningRate):
     def _update(self, grads, variables):
         rate = self.learning_rate
         rate = rate.value if isinstance(rate, Variable) else rate
-        grads = self.clip_gradients(grads)
+        self.decay_and_update(self.clip_gradients(grads), variables, rate)
+
+    def decay_and_update(self, grads, variables, rate):
+        """Weight decay, then the update, from gradients that are clipped already."""
         for v in variables:
-            if self.uses_weight_decay(v):
-                v.assign(v - v * ops.cast(self.weight_decay, v.dtype) * ops.cast(rate, v.dtype))
-        for g, v in zip(grads, variables, strict=True):
-            self.update_step(g, v, rate)
+            decay = self.weight_decay_of(v)
+            if decay:
+                v.assign(v - v * ops.cast(decay, v.dtype) * ops.cast(rate, v.dtype))
+        self.update_steps(grads, variables, rate)
 
     def _accumulate(self, grads, variables):
         steps = self.gradient_accumulation_steps
-        sums = [self._accumulators[self._get_variable_index(v)] for v in variables]
+        sums = [self._accumulated_gradients[self._get_variable_index(v)] for v in variables]
         due = ops.equal((self._iterations + 1) % steps, 0)
         totals = [a + g for a, g in zip(sums, grads, strict=True)]
         only_if(due, lambda: self._update([t / steps for t in totals], variables))
@@ -293,28 +302,28 @@ class Optimizer(HasLearningRate):
 
     def clip_gradients(self, grads):
         """Return the gradients clipped as the arguments say."""
-        if self.clipnorm:
+        if self.clipnorm and self.clipnorm > 0:
             return [clip_by_norm(g, self.clipnorm) for g in grads]
-        if self.global_clipnorm:
+        if self.global_clipnorm and self.global_clipnorm > 0:
             norm = ops.sqrt(sum(ops.sum(ops.square(g)) for g in grads))
             scale = self.global_clipnorm * ops.minimum(1.0 / norm, 1.0 / self.global_clipnorm)
             # A norm that is not finite makes every gradient NaN, so that the fault shows.
             scale = scale + (norm - norm)
             return [g * scale for g in grads]
-        if self.clipvalue:
-            return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in grads]
+        if self.clipvalue and self.clipvalue > 0:
+            return [ops.minimum(ops.maximum(g, -self.clipvalue), self.clipvalue) for g in grads]
         return grads
 
     def _update_averages(self):
         momentum = ops.cast(ops.not_equal(self.iterations, 0), "float32") * self.ema_momentum
-        for v, average in zip(self._trainable_variables, self._averages, strict=True):
+        for v, average in zip(self._trainable_variables, self._model_variables_moving_average, strict=True):
             average.assign(momentum * average + (1.0 - momentum) * v)
         if self.ema_overwrite_frequency:
             due = ops.equal((self.iterations + 1) % self.ema_overwrite_frequency, 0)
             only_if(due, self._overwrite_with_averages)
 
     def _overwrite_with_averages(self):
-        for v, average in zip(self._trainable_variables, self._averages, strict=True):
+        for v, average in zip(self._trainable_variables, self._model_variables_moving_average, strict=True):
             v.assign(average.value)
 
     def finalize_variable_values(self, var_list):
@@ -328,8 +337,13 @@ class Optimizer(HasLearningRate):
 
     # Native form ---------------------------------------------------------------------------------------------------
 
+    @property
+    def acting(self):
+        """The optimizer that does the work: itself, or the one that it wraps."""
+        return self
+
     def native(self, variable=None):
-        """Return (opcode, hyper-parameters) of the native update, or None if there is none.
+        """Return (opcode, hyper-parameters) of the kernel that updates a variable, or None if there is none.
 
         Parameters
         ----------
@@ -339,52 +353,19 @@ class Optimizer(HasLearningRate):
         return None
 
     def native_slots(self, variable_index):
-        """Return the slots of a variable in the native update's order."""
+        """Return the slots of a variable in the kernel's order."""
         return []
 
+    def native_state(self):
+        """Return the scalar variable that the kernel keeps, or None."""
+        return None
+
     def _native_weight_decay(self, variable):
-        if self.weight_decay is None or (variable is not None and not self.uses_weight_decay(variable)):
-            return 0.0
-        return float(self.weight_decay)
+        if variable is None:
+            return float(self.weight_decay or 0.0)
+        return self.weight_decay_of(variable)
 
     # Saving --------------------------------------------------------------------------------------------------------
-
-    def get_weights(self):
-        """Return the optimizer's variables as arrays."""
-        return [v.numpy() for v in self._variables]
-
-    def set_weights(self, weights):
-        """Set the optimizer's variables from arrays."""
-        if not self.built:
-            raise ValueError(
-                "You are calling `set_weights()` on an optimizer that has not yet been built. Please call "
-                "`optimizer.build(trainable_variables)` to create the optimizer weights before."
-            )
-        for v, value in zip(self._variables, weights, strict=True):
-            if tuple(v.shape) != np.shape(value):
-                raise ValueError(
-                    f"Optimizer variable {v.path} has shape {tuple(v.shape)} not compatible with provided weight "
-                    f"shape {np.shape(value)}."
-                )
-            v.assign(value)
-
-    def save_own_variables(self, store):
-        """Put the optimizer's variables into a dict-like store."""
-        own_variables.save(self._variables, store)
-
-    def load_own_variables(self, store):
-        """Set the optimizer's variables from what `save_own_variables` has put into a store.
-
-        Another number of variables means another kind of optimizer: that is left alone, with a warning.
-        """
-        if len(store.keys()) != len(self._variables):
-            warnings.warn(
-                f"The state of optimizer '{self.name}' is not loaded: it has {len(self._variables)} variables, the "
-                f"saved one has {len(store.keys())}.",
-                stacklevel=2,
-            )
-            return
-        own_variables.load(self._variables, store, f"Optimizer '{self.name}'")
 
     def get_config(self):
         """Return what `from_config` needs to make this optimizer anew."""
@@ -393,6 +374,8 @@ class Optimizer(HasLearningRate):
             rate = float(rate.numpy())
         elif isinstance(rate, LearningRateSchedule):
             rate = serialize_schedule(rate)
+        elif get_registered_object(get_registered_name(rate)) is rate:
+            rate = get_registered_name(rate)
         config = {
             "name": self.name,
             "learning_rate": rate,
@@ -411,4 +394,9 @@ class Optimizer(HasLearningRate):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Make an optimizer from what `get_config` returned."""
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict):
+            config = {**config, "learning_rate": deserialize_schedule(rate, custom_objects)}
+        elif isinstance(rate, str):
+            config = {**config, "learning_rate": get_registered_object(rate, custom_objects) or rate}
         return cls(**config)

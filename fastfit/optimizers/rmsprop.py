@@ -17,7 +17,7 @@ class RMSprop(Optimizer):
         Joins the mean square under the root.
     centered : bool, default=False
         Subtract the squared mean gradient: a variance instead of a mean square.
-    **kwargs
+    *common, **kwargs
         Those of `Optimizer`.
     """
 
@@ -29,9 +29,10 @@ class RMSprop(Optimizer):
         epsilon=1e-7,
         centered=False,
         weight_decay=None,
+        *common,
         **kwargs,
     ):
-        super().__init__(learning_rate, weight_decay=weight_decay, **kwargs)
+        super().__init__(learning_rate, weight_decay, *common, **kwargs)
         self.rho = rho
         self.momentum = momentum
         self.epsilon = 1e-7 if epsilon is None else epsilon
@@ -64,9 +65,10 @@ class RMSprop(Optimizer):
         self.assign_sub(variable, step)
 
     def native(self, variable=None):
-        name = "rmsprop" + {(0, 0): "", (0, 1): "_mom", (1, 0): "_cen", (1, 1): "_cenmom"}[
-            bool(self.centered), self.momentum > 0
-        ]
+        name = (
+            "rmsprop"
+            + {(0, 0): "", (0, 1): "_mom", (1, 0): "_cen", (1, 1): "_cenmom"}[bool(self.centered), self.momentum > 0]
+        )
         return name, [self._native_weight_decay(variable), float(self.rho), float(self.momentum), float(self.epsilon)]
 
     def native_slots(self, variable_index):

@@ -54,9 +54,7 @@ class ExponentialDecay(_BuiltIn):
     name : str
     """
 
-    def __init__(
-        self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="ExponentialDecay"
-    ):
+    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="ExponentialDecay"):
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = _positive(decay_steps)
         self.decay_rate = decay_rate
@@ -82,9 +80,7 @@ class InverseTimeDecay(_BuiltIn):
     name : str
     """
 
-    def __init__(
-        self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="InverseTimeDecay"
-    ):
+    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="InverseTimeDecay"):
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = _positive(decay_steps)
         self.decay_rate = decay_rate
@@ -225,9 +221,7 @@ class CosineDecayRestarts(_BuiltIn):
     name : str
     """
 
-    def __init__(
-        self, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0, name="SGDRDecay"
-    ):
+    def __init__(self, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0, name="SGDRDecay"):
         self.initial_learning_rate = initial_learning_rate
         self.first_decay_steps = _positive(first_decay_steps, "first_decay_steps")
         self._t_mul = t_mul

@@ -14,12 +14,12 @@ class SGD(Optimizer):
         In [0, 1]: ``m = momentum * m - learning_rate * g; w += m``.
     nesterov : bool, default=False
         Look ahead: ``w += momentum * m - learning_rate * g``.
-    **kwargs
+    *common, **kwargs
         Those of `Optimizer`.
     """
 
-    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, **kwargs):
-        super().__init__(learning_rate, weight_decay=weight_decay, **kwargs)
+    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, *common, **kwargs):
+        super().__init__(learning_rate, weight_decay, *common, **kwargs)
         if isinstance(momentum, bool) or not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
             raise ValueError(f"`momentum` must be a float between [0, 1]. Received: momentum={momentum}")
         self.momentum = float(momentum)

@@ -5,7 +5,8 @@ import importlib
 import numpy as np
 
 from fastfit import layers, losses, metrics, optimizers
-from fastfit.utils.registry import MODULE_ROOT, CustomObjectScope, config_of, get_registered_name
+from fastfit.utils.custom_objects import CustomObjectScope, get_registered_name
+from fastfit.utils.registry import MODULE_ROOT, config_of
 
 # Keras finds every class by the name of its module, and this one's is not a public one.
 _PLACES = {"Functional": f"{MODULE_ROOT}.src.models.functional", "Sequential": MODULE_ROOT, "Model": MODULE_ROOT}
@@ -82,7 +83,7 @@ def model_from_config(config, custom_objects=None, safe_mode=True):
         if build and not model.built:
             model.build_from_config(build)
         if config.get("compile_config"):
-            compile_from_config(model, config["compile_config"])
+            model.compile_from_config(config["compile_config"])
     return model
 
 
@@ -106,26 +107,3 @@ def _readable(x):
     if isinstance(x, dict):
         return {key: _readable(value) for key, value in x.items() if not (key in _ABSENT and value is None)}
     return [_readable(value) for value in x] if isinstance(x, list) else x
-
-
-def compile_from_config(model, config):
-    """Compile a model as a config says."""
-    config = dict(config)
-    if config.get("optimizer") is not None:
-        config["optimizer"] = optimizers.deserialize(config["optimizer"])
-    for argument, module in (("loss", losses), ("metrics", metrics), ("weighted_metrics", metrics)):
-        config[argument] = _objects(config.get(argument), module)
-    model.compile(**config)
-
-
-def _objects(x, module):
-    """Return a structure of names and objects for one of names and configs; names are resolved by `compile`."""
-    if isinstance(x, list):
-        return [_objects(item, module) for item in x]
-    if isinstance(x, dict):
-        if x.get("class_name") == "function":
-            return module.deserialize(x["config"])
-        if "class_name" in x and "config" in x:
-            return module.deserialize(x)
-        return {key: _objects(value, module) for key, value in x.items()}
-    return x

@@ -41,7 +41,7 @@ class BatchApi:
             runner = Runner(self, kind, data.x, data.y, data.w, data.n)
             self.reset_metrics()
             runner.run(None, 0, data.n, 1, 0)
-            logs = self._logs()
+            logs = self._logs(kind)
         return logs if return_dict else self._as_list(logs)
 
     def predict_on_batch(self, x):

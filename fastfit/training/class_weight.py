@@ -15,9 +15,7 @@ def class_weight_to_sample_weights(y, class_weight):
     """
     table = _numeric(class_weight)
     if y.ndim > 2:
-        raise ValueError(
-            f"`class_weight` is not supported for targets of rank 3 or more. Received: y.shape={y.shape}"
-        )
+        raise ValueError(f"`class_weight` is not supported for targets of rank 3 or more. Received: y.shape={y.shape}")
     if y.ndim == 2:
         y = np.argmax(y, axis=-1) if y.shape[-1] != 1 else y[:, 0]
     ids, inverse = np.unique(np.round(y).astype("int64"), return_inverse=True)

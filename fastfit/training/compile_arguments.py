@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from numbers import Real
 
@@ -12,6 +13,7 @@ from fastfit.utils.naming import to_snake_case
 
 ACCURACY = ("accuracy", "acc")
 CROSSENTROPY = ("crossentropy", "ce")
+BINARY = (losses_module.binary_crossentropy,)
 
 
 class OutputLoss:
@@ -83,6 +85,20 @@ class OutputMetric:
             self.metric.name = self.identifier
         return self.metric
 
+    def warn_if_ambiguous(self, loss):
+        """Say once that "accuracy" of several labels at once is not what it is taken for.
+
+        loss: of the same output, resolved.
+        """
+        if not isinstance(self.metric, metrics_module.CategoricalAccuracy) or self.identifier not in ACCURACY:
+            return
+        if loss in BINARY or isinstance(loss, losses_module.BinaryCrossentropy):
+            warnings.warn(
+                f"The metric '{self.identifier}' of an output with several units compares the largest of them, also "
+                "beside a binary crossentropy. For labels that are on or off by themselves use 'binary_accuracy'.",
+                stacklevel=2,
+            )
+
 
 def _by_shape(identifier):
     return isinstance(identifier, str) and identifier.lower() in CROSSENTROPY
@@ -132,14 +148,30 @@ def _metric(identifier):
     return metrics_module.MeanMetricWrapper(identifier, name=name)
 
 
-def split_positional(loss_weights, metrics):
-    """Keras 3's third and fourth positional arguments, told from Keras 2's by what they hold.
+# Positional arguments of compile() in Keras 2; Keras 3 has loss_weights third and metrics fourth.
+_KERAS_2 = ("optimizer", "loss", "metrics", "loss_weights", "sample_weight_mode", "weighted_metrics", "target_tensors")
 
-    Keras 2's order is metrics, loss_weights.
-    """
-    if (not isinstance(loss_weights, str) and _looks_like_metrics(loss_weights)) or _looks_like_weights(metrics):
-        return metrics, loss_weights
-    return loss_weights, metrics
+
+def accepts_keras_2_order(compile):
+    """Return ``compile`` such that positional arguments may be in Keras 2's order, which is told by what they hold."""
+
+    @functools.wraps(compile)
+    def wrapped(self, *args, **kwargs):
+        third, fourth = (*args[2:4], None, None)[:2]
+        no_metrics = isinstance(third, (list, tuple, dict)) and not third
+        weights_last = _looks_like_weights(fourth) and not _looks_like_weights(third)
+        if no_metrics or _looks_like_metrics(third) or weights_last:
+            named = dict(zip(_KERAS_2[2:], args[2:], strict=False))
+            twice = sorted(named.keys() & kwargs.keys())
+            if twice or len(args) > len(_KERAS_2):
+                raise TypeError(
+                    f"compile() takes the positional arguments {_KERAS_2} in this order. Received: {len(args)} of them"
+                    + (f", and {twice} by keyword as well" if twice else "")
+                )
+            args, kwargs = args[:2], {**kwargs, **named}
+        return compile(self, *args, **kwargs)
+
+    return wrapped
 
 
 def _leaves(value):

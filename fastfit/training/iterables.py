@@ -1,11 +1,12 @@
 """Data that come batch by batch: generators, PyDatasets and other iterables."""
 
+import collections
+import itertools
 import warnings
-
-import numpy as np
 
 from fastfit.training.arrays import ArrayData
 from fastfit.training.class_weight import apply_class_weight
+from fastfit.training.read_ahead import ReadAhead, in_order
 from fastfit.utils import seeds
 from fastfit.utils.py_dataset import PyDataset
 
@@ -65,8 +66,11 @@ class IterableData:
         self.num_batches = self._count()
         self.exhausted = False
         self._iterator = None
-        self._ahead = []  # at most one batch, read to see the shapes
-        self._read, self._drawn_from = 0, None  # batches read in this pass, and the seeds when it began
+        self._ahead = collections.deque()  # read before they were asked for, each with its place
+        self._reader = None
+        # A place is (number of the pass, batches of it that were read); the one of the batch that was handed out last.
+        self._place = self._last_read = (0, 0)
+        self._drawn_from = {}  # number of the pass to the seeds when it began
 
     def _count(self):
         if hasattr(self.source, "num_batches"):
@@ -88,12 +92,13 @@ class IterableData:
                     f"{type(self.source).__name__}"
                 )
             self._ahead.append(batch)
-        return self._ahead[0]
+        return self._ahead[0][0]
 
     def restart(self):
         """Let the next epoch begin with the first batch, if the source can be read again."""
         if not self.is_one_way:
-            self._iterator, self._ahead = None, []
+            self._wait()
+            self._begin_anew()
 
     def epoch(self, steps=None):
         """Yield the batches of one epoch.
@@ -105,17 +110,19 @@ class IterableData:
         """
         self.exhausted = False
         whole_pass = steps is None
+        self._wait()
         if hasattr(self.source, "on_epoch_begin") and self.is_dataset:
             self.source.on_epoch_begin()
         done = 0
-        while whole_pass or done < steps:
-            batch = self._ahead.pop() if self._ahead else self._next()
-            if batch is None and not whole_pass and not self.is_one_way and done < steps:
-                batch = self._next()  # begins again: only a one-way source runs out
-            if batch is None:
-                break
-            done += 1
-            yield batch
+        reader = self._reader = ReadAhead(self._batches(steps))
+        try:
+            for batch, self._place in reader:
+                done += 1
+                yield batch
+        finally:
+            self._ahead.extend(reader.close())
+        if whole_pass and not self.is_one_way:
+            self._place = (self._place[0], 0)
         if not whole_pass and done < steps:
             self.exhausted = True
             warnings.warn(
@@ -126,47 +133,87 @@ class IterableData:
         if self.is_dataset and hasattr(self.source, "on_epoch_end"):
             self.source.on_epoch_end()
 
+    def _batches(self, steps):
+        """The batches of `epoch`, one after another."""
+        done = 0
+        while steps is None or done < steps:
+            batch = self._ahead.popleft() if self._ahead else self._next()
+            if batch is None and steps is not None and not self.is_one_way:
+                batch = self._next()  # begins again: only a one-way source runs out
+            if batch is None:
+                return
+            done += 1
+            yield batch
+
+    def _wait(self):
+        """Wait for a thread that was left at work on a batch: a generator runs once at a time."""
+        if self._reader is not None:
+            self._reader.join()
+            self._ahead.extend(self._reader.close())
+            self._reader = None
+
     def _next(self):
-        """Return the next batch; None at the end of a pass, after which the next call begins another."""
+        """Return (batch, place); None at the end of a pass, after which the next call begins another."""
+        number, read = self._last_read
         if self._iterator is None:
-            self._read = self._read if self.is_one_way else 0
-            self._drawn_from = seeds.get_state() if self.shuffle else None
+            number, read = number + 1, 0
+            # kept before the order is drawn: a thread that asks for the state meanwhile finds it
+            self._drawn_from[number] = seeds.get_state() if self.shuffle else None
+            self._drawn_from.pop(self._place[0] - 1, None)
             self._iterator = self._by_index() if self.is_dataset else iter(self.source)
         try:
             batch = next(self._iterator)
         except StopIteration:
             self._iterator = None
+            self._last_read = number, 0
             return None
-        self._read += 1
-        return self._unpack(batch)
+        self._last_read = number, read + 1
+        return self._unpack(batch), self._last_read
 
     def get_state(self):
-        """Return how many batches of the pass were taken, and the seeds that its order was drawn from."""
-        inside = self.is_one_way or self._iterator is not None
-        return {"taken": self._read - len(self._ahead) if inside else 0, "drawn_from": self._drawn_from}
+        """Return how many batches of the pass were taken, and the seeds that its order was drawn from.
+
+        Batches that were read ahead count as not read.
+        """
+        number, taken = self._place
+        return {"taken": taken, "drawn_from": self._drawn_from.get(number)}
+
+    def seeds(self):
+        """Return the state of the seed stream, before the order of a pass that was only read ahead was drawn."""
+        now = seeds.get_state()  # first: the reading thread may begin a pass right now
+        later = self._drawn_from.get(self._place[0] + 1)
+        return now if later is None else later
 
     def set_state(self, state):
         """Read, and forget, as many batches as were taken before `get_state`."""
+        self._wait()
         if not self.is_one_way:
-            self._iterator, self._ahead, self._read = None, [], 0
+            self._begin_anew()
         if state["taken"] and state["drawn_from"] is not None:
             seeds.set_state(state["drawn_from"])
-        while self._read - len(self._ahead) < state["taken"]:
-            if self._ahead:
-                self._ahead.pop()
-            elif self._next() is None:
+        while self._place[1] < state["taken"]:
+            found = self._ahead.popleft() if self._ahead else self._next()
+            if found is None:
                 break
+            self._place = found[1]
+
+    def _begin_anew(self):
+        self._iterator = None
+        self._ahead.clear()
+        self._drawn_from.clear()
+        self._place = self._last_read = (self._last_read[0], 0)
 
     def _by_index(self):
-        n = self.num_batches
+        n, source = self.num_batches, self.source
         if n is None:
-            k = 0
-            while True:
-                yield self.source[k]
-                k += 1
-        order = seeds.shuffle_rng().permutation(n) if self.shuffle else np.arange(n)
-        for k in order:
-            yield self.source[int(k)]
+            order = itertools.count()
+        else:
+            order = map(int, seeds.shuffle_rng().permutation(n) if self.shuffle else range(n))
+        workers, processes = getattr(source, "workers", 1), getattr(source, "use_multiprocessing", False)
+        if workers > 1 or (processes and workers > 0):
+            yield from in_order(source, order, workers, processes, getattr(source, "max_queue_size", 10))
+        else:
+            yield from map(source.__getitem__, order)
 
     def _unpack(self, batch):
         if is_array_like(batch) or isinstance(batch, dict):

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastfit.callbacks import CallbackList
 from fastfit.compiler.compile import DEADLINE
-from fastfit.training import prepare
+from fastfit.training import custom_step, prepare
 from fastfit.training.data import check_validation_freq, validates_after
 from fastfit.training.resume import Run
 from fastfit.training.runner import Runner
@@ -125,7 +125,7 @@ def run_epochs(model, feed, valid_feed, callbacks, epochs, steps_per_epoch, vali
         callbacks.on_epoch_begin(epoch)
         run.catch_up()
         done = train_epoch(model, feed, callbacks, steps_per_epoch, run.done)
-        run.logs = model._logs()
+        run.logs = model._logs("train")
         if valid_feed is not None and validates_after(epoch, validation_freq):
             val = test_pass(model, valid_feed, callbacks, validation_steps)
             run.logs.update({f"val_{k}": v for k, v in val.items()})
@@ -165,6 +165,7 @@ class ArrayFeed:
     """Rows of arrays, in one order per pass; a pass may last several epochs."""
 
     def __init__(self, model, kind, data):
+        self.kind = kind
         self.runner = Runner(model, kind, data.x, data.y, data.w, data.batch)
         self.n, self.batch, self.shuffle, self.steps = data.n, data.batch, data.shuffle, data.steps
         self.position, self.order, self.drawn_from = self.n, None, None
@@ -185,6 +186,10 @@ class ArrayFeed:
     def get_state(self):
         """Return where the pass stands, and the seeds that its order was drawn from."""
         return {"position": self.position, "drawn_from": self.drawn_from}
+
+    def seeds(self):
+        """Return the state of the seed stream."""
+        return seeds.get_state()
 
     def set_state(self, state):
         """Go on where `get_state` stood; the seed stream is then where the order was drawn."""
@@ -239,6 +244,10 @@ class BatchFeed:
     def get_state(self):
         """Return how many batches of the pass were taken, and the seeds that its order was drawn from."""
         return self.data.get_state()
+
+    def seeds(self):
+        """Return the state of the seed stream after what was trained."""
+        return self.data.seeds()
 
     def set_state(self, state):
         """Read up to where `get_state` stood."""
@@ -302,9 +311,9 @@ def batches(model, feed, callbacks, steps, hooks, stop, done=0):
         if hooks:
             if stop == "stop_training":
                 model._fit_run.done = done
-            hooks[1](done - 1, model._logs())
+            hooks[1](done - 1, model._logs(feed.kind))
         elif callbacks.progbar is not None:
-            callbacks.on_progress(done, model._logs())
+            callbacks.on_progress(done, model._logs(feed.kind))
     feed.close()
     return done
 
@@ -326,7 +335,7 @@ def test_pass(model, feed, callbacks, steps):
     feed.begin(restart=True, steps=steps)
     hooks = (callbacks.on_test_batch_begin, callbacks.on_test_batch_end)
     batches(model, feed, callbacks, steps, hooks if callbacks.has_test_batch_hooks else None, "stop_evaluating")
-    logs = model._logs()
+    logs = model._logs("test")
     callbacks.on_test_end(logs)
     return logs
 
@@ -392,7 +401,10 @@ def prediction_runs(data, steps, by_batch):
 def pack_outputs(model, arrays):
     """Arrays in the structure of the model's outputs."""
     graph = model._graph_model()
-    struct = graph._outputs_struct if graph is not None else model.__dict__.get("_settled_struct")
+    if custom_step.is_custom(model, "predict"):
+        struct = model._predict_struct
+    else:
+        struct = graph._outputs_struct if graph is not None else model.__dict__.get("_settled_struct")
     if struct is None or not nest.is_nested(struct):
         return arrays[0] if len(arrays) == 1 else list(arrays)
     packed = nest.pack_like(struct, arrays)

@@ -7,8 +7,11 @@ import warnings
 import numpy as np
 
 from fastfit import ops
+from fastfit.graph import trace
+from fastfit.graph.differentiate import blocking_ops
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
+from fastfit.metrics import Mean
 from fastfit.utils import nest
 
 
@@ -37,6 +40,7 @@ class Objective:
 
     def _total_loss(self, x, y, y_pred, w):
         terms = []
+        self.__dict__["_traced_losses"] = []
         w = list(w) + [None] * (len(y_pred) - len(w))
         for i, (o, target, p, weight) in enumerate(zip(self._output_losses, y, y_pred, w, strict=True)):
             if o.identifier is None:
@@ -47,6 +51,14 @@ class Objective:
                     "Give fit() a target for every output with a loss, or no loss to that output."
                 )
             value = o(target, p, weight)
+            if np.shape(value) if not isinstance(value, KerasTensor) else value.shape:
+                raise ValueError(
+                    f"The loss of output '{self._known_output_names()[i]}' must be one number per batch, but has shape "
+                    f"{tuple(value.shape)}. Give it a reduction such as 'sum_over_batch_size'. Received: "
+                    f"reduction={getattr(o.function, 'reduction', None)!r}"
+                )
+            if isinstance(value, KerasTensor) and isinstance(p, KerasTensor):
+                self._traced_losses.append((self._known_output_names()[i], value, p))
             if self._output_trackers and self._output_trackers[i] is not None:
                 _track(self._output_trackers[i], value, x)
             terms.append(value if o.weight is None else value * o.weight)
@@ -67,22 +79,48 @@ class Objective:
         if len(y) != len(y_pred) and any(t is not None for t in y):
             raise ValueError(f"The model has {len(y_pred)} outputs, but {len(y)} targets were given.")
         loss = self._total_loss(x, y, y_pred, w)
+        if not training:
+            self._traced_losses.clear()
         _track(self._loss_tracker, loss, x)
-        for m in self._output_metrics:
+        self._update_metrics(y, y_pred, w)
+        return loss
+
+    def _track_loss(self, loss, x, y_pred):
+        first = nest.flatten(x)[0] if x is not None else nest.flatten(y_pred)[0]
+        _track(self._loss_tracker, loss, first)
+
+    def _update_metrics(self, y, y_pred, w):
+        w = list(w) + [None] * (len(y_pred) - len(w))
+        for m in self._output_metrics or ():
             target = y[m.output]
             if target is None:
                 continue
+            known = m.metric is not None
             metric = m.resolve(target, y_pred[m.output])
+            if not known:
+                m.warn_if_ambiguous(self._output_losses[m.output].function)
             metric.update_state(target, y_pred[m.output], sample_weight=w[m.output] if m.weighted else None)
-        return loss
 
-    def _usable_gradients(self, pairs):
-        """Drop variables that the loss does not depend on, with a warning; all of them is an error."""
+    def _usable_gradients(self, pairs, loss, read):
+        """Drop variables that the loss does not depend on, with a warning; all of them is an error.
+
+        pairs: (variable, gradient or None); loss: the tensor that was differentiated; read: variable to tensor.
+        """
         missing = [v.path for v, g in pairs if g is None]
         if len(missing) == len(pairs):
-            raise ValueError(f"No gradients provided for any variable: the loss depends on none of {missing}.")
+            targets = list(read.values())
+            blocking = blocking_ops(loss, targets) if isinstance(loss, KerasTensor) and targets else []
+            raise ValueError(
+                "No gradients provided for any variable: the loss "
+                + (_through(blocking) if blocking else f"depends on none of {missing}.")
+            )
         if missing:
             warnings.warn(f"Gradients do not exist for variables {missing} when minimizing the loss.", stacklevel=2)
+        for name, value, y_pred in self._traced_losses:
+            blocking = blocking_ops(value, [y_pred])
+            if blocking:
+                warnings.warn(f"The loss of output '{name}' trains nothing: it {_through(blocking)}", stacklevel=2)
+        self._traced_losses.clear()
         return [(v, g) for v, g in pairs if g is not None]
 
     # Logs ----------------------------------------------------------------------------------------------------------
@@ -92,6 +130,7 @@ class Objective:
         found = [("loss", self._loss_tracker)]
         metrics = [(m.key, m.metric) for m in self._output_metrics or () if m.metric is not None]
         losses = [(t.name, t) for t in self._output_trackers if t is not None]
+        losses += [(m.name, m) for m in self._own_metrics]
         if len(self._known_output_names() or ()) > 1:
             return found + losses + sorted(metrics, key=lambda pair: pair[0])
         return found + metrics + losses
@@ -112,23 +151,52 @@ class Objective:
             metric.reset_state()
 
     def get_metrics_result(self):
-        """Return the running values of this epoch, by key."""
-        return self._logs()
-
-    def _logs(self):
+        """Return the running values of this epoch, by key; tensors while a step is traced."""
+        traced = trace.active and trace.current() is not None
+        numbers = None if traced else self._number_of
+        if numbers is not None:
+            return {key: number() for key, number in numbers}
         logs = {}
-        for key, metric in self._trackers():
+        number = (lambda value: value) if traced else _number
+        for key, metric in self._shown():
             value = metric.result()
             if isinstance(value, dict):
-                logs.update({k: _number(v) for k, v in value.items()})
+                logs.update({k: number(v) for k, v in value.items()})
             else:
-                logs[key] = _number(value)
+                logs[key] = number(value)
         return dict(sorted(logs.items()))
+
+    def _note_logs(self):
+        """When all metrics are means, remember how their numbers are had: batch hooks want them at every step."""
+        shown = self._shown() if self._loss_tracker is not None and self._output_metrics is not None else []
+        plain = [isinstance(m, Mean) and type(m).result is Mean.result for _, m in shown]
+        settled = all(m.metric is not None for m in self._output_metrics or ())
+        fast = shown and settled and all(plain)
+        self.__dict__["_number_of"] = sorted({key: m.number for key, m in shown}.items()) if fast else None
+
+    def _shown(self):
+        """(key, metric) of the logs: by compile(), unless a subclass has a `metrics` of its own."""
+        if type(self).metrics is Objective.metrics:
+            return self._trackers()
+        return [(m.name, m) for m in self.metrics]
+
+    def _logs(self, kind="train"):
+        if kind in self._step_logs:  # what the last batch of the user's own step returned
+            return {key: _number(v.numpy()) for key, v in self._step_logs[kind].items()}
+        return self.get_metrics_result()
 
     def _as_list(self, logs):
         keys = [k for k in self.metrics_names if k in logs] + [k for k in logs if k not in self.metrics_names]
         values = [logs[k] for k in keys]
         return values[0] if len(values) == 1 else values
+
+
+def _through(names):
+    listed = ", ".join(f"'{name}'" for name in names)
+    return (
+        f"reaches the model's outputs only through {listed}, which changes in steps and so has no gradient. Replace it "
+        "by something smooth, or add the value as a metric instead."
+    )
 
 
 def _number(value):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field
 
+from fastfit.training.custom_step import owns_loss
 from fastfit.training.data import (
     ArrayData,
     DataSpec,
@@ -14,6 +15,7 @@ from fastfit.training.data import (
     train_validation_split,
     unpack_validation_data,
 )
+from fastfit.training.keras2_compile import check_weights
 
 
 @dataclass
@@ -125,7 +127,9 @@ def stream_batch(model, batch):
     """(x, y, w) of one batch of a stream, with an entry per output."""
     x, y, w = batch
     count = len(model._known_output_names() or ()) or max(len(y), 1)
-    return x, per_output(y, count), per_output(w, count)
+    y, w = per_output(y, count), per_output(w, count)
+    check_weight_modes(model, y, w)
+    return x, y, w
 
 
 def per_output(arrays, count):
@@ -135,13 +139,26 @@ def per_output(arrays, count):
 
 def _arrays(model, data, batch, shuffle=False):
     count = len(model._known_output_names() or ()) or max(len(data.y), 1)
-    return Arrays(data.x, per_output(data.y, count), per_output(data.sample_weight, count), data.n, batch, shuffle)
+    y, w = per_output(data.y, count), per_output(data.sample_weight, count)
+    check_weight_modes(model, y, w)
+    return Arrays(data.x, y, w, data.n, batch, shuffle)
+
+
+def check_weight_modes(model, y, w):
+    """Hold sample weights against compile()'s `sample_weight_mode`."""
+    names = model._known_output_names()
+    modes = model._keras2.modes(names) if names is not None else None
+    if modes is not None:
+        check_weights(modes, names, y, w)
 
 
 def spec_of(model, targets=True):
     """What the model expects, with which outputs need a target."""
-    losses = model._output_losses if targets else None
-    has_loss = None if losses is None else [o.identifier is not None for o in losses]
+    losses = model._output_losses if targets and not owns_loss(model) else None
+    computed = model._keras2.symbolic(model._known_output_names()) if losses is not None else {}
+    has_loss = (
+        None if losses is None else [o.identifier is not None and i not in computed for i, o in enumerate(losses)]
+    )
     return DataSpec.of(model, has_loss)
 
 

@@ -48,7 +48,7 @@ class Run:
             "step_count": model._step_count,
             "metrics": [v.numpy() for v in self._metric_variables()],
             "feed": self.feed.get_state(),
-            "seeds": seeds.get_state(),
+            "seeds": self.feed.seeds(),
             "generators": [[int(g._initial_seed), g.counter] for g in self._generators()],
             "numpy": [name, keys, *rest],
             "python": [version, np.array(words, "uint32"), gauss],

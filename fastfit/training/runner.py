@@ -8,9 +8,6 @@ from fastfit._core import LabelError
 from fastfit.compiler.compile import DEADLINE
 from fastfit.utils import seeds
 
-# Learning rates computed ahead of a run, for schedules.
-RATES_AHEAD = 4096
-
 
 class Runner:
     """One kind of step over one set of arrays.
@@ -45,17 +42,16 @@ class Runner:
         if not self.step.compiled.valid():  # a callback may have moved weights
             self.step = model._step(self.kind, *self.groups, self.batch)
         options = {"seed": model._seed, "step": model._step_count, **model.__dict__.get("_run_options", {})}
-        if self.kind == "train" and model.optimizer is not None:
-            optimizer = model.optimizer
-            if optimizer.has_constant_learning_rate:
-                rates = np.array([float(optimizer._learning_rate.numpy())])
-            else:
-                first = int(optimizer._iterations.numpy())
+        counters = self.step.compiled.counters
+        if counters:
+            if not all(o.has_constant_learning_rate for o in counters):
                 steps = -(-(stop - start) // self.batch)
-                steps = min(steps, max_steps or RATES_AHEAD, RATES_AHEAD)
-                rates = np.asarray(optimizer.learning_rates(first, steps), "float64")
-                max_steps = steps
-            options.update(learning_rates=rates, iterations=optimizer._iterations._storage)
+                max_steps = min(steps, max_steps or steps, *(o.rates_ahead for o in counters))
+            rates = [o.learning_rates(int(o._iterations.numpy()), max_steps) for o in counters]
+            options.update(
+                learning_rates=np.ascontiguousarray(np.stack(rates, axis=1), "float64"),
+                counters=[o._iterations._storage for o in counters],
+            )
         try:
             steps, position, _ = self.step.compiled.run(
                 self.columns, [], order, start, stop, self.batch, max_steps=max_steps, seconds=seconds, **options

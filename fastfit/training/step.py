@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from fastfit import compiler
 from fastfit.graph import rewrite, trace
 from fastfit.graph.differentiate import gradients
+from fastfit.graph.masks import get_mask
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import make_input
+from fastfit.training import custom_step
 from fastfit.utils import nest
 
 
@@ -77,18 +79,56 @@ def trace_step(model, kind, x, y, w, batch):
             feeds.append((tensor, c.dtype))
             owners.append(i)
             tensors[group].append(tensor)
+    if kind == "predict":
+        return Step(_trace_outputs(model, feeds, tensors["x"], batch), [])
+    if custom_step.is_custom(model, kind):
+        model._note_metrics()
+        with trace.Trace() as t:
+            optimizer, grads = custom_step.trace_custom(model, kind, tensors["x"], tensors["y"], tensors["w"], t)
+        fused, _ = rewrite.fuse(list(t.updates.values()))
+        updates = list(zip(t.updates, fused, strict=True))
+        loss, read = None, {}
+    else:
+        optimizer, grads, updates, loss, read = _default(model, kind, tensors)
+    if kind == "train" and optimizer is not None and grads:
+        grads = model._usable_gradients(grads, loss, read)
+        optimizer.build(model.trainable_variables)
+        optimizer.check_known([v for v, _ in grads])
+    compiled = compiler.compile_program(feeds, updates=updates, optimizer=optimizer, gradients=grads, batch=batch)
+    names = model._known_output_names()
+    return Step(compiled, [(c, classes, names[owners[c]]) for c, classes in sorted(compiled.labels.items())])
+
+
+def _trace_outputs(model, feeds, x, batch):
+    """The program of predict."""
+    with trace.Trace():
+        if custom_step.is_custom(model, "predict"):
+            y_pred = model.predict_step((model._pack_inputs(x),))
+            model.__dict__["_predict_struct"] = nest.map_structure(lambda t: None, y_pred)
+        else:
+            y_pred = model._call_for_step(x, training=False)
+            _settle_struct(model, y_pred)
+        flat = nest.flatten(y_pred)
+        model.__dict__["_masked_outputs"] = any(get_mask(p) is not None for p in flat)
+        fused, _ = rewrite.fuse([_as_float(p) for p in flat])
+    return compiler.compile_program(feeds, outputs=_distinct(fused), batch=batch)
+
+
+def _settle_struct(model, y_pred):
+    model.__dict__["_settled_struct"] = nest.map_structure(lambda t: None, y_pred)
+
+
+def _default(model, kind, tensors):
+    """The step that compile() describes: (optimizer, gradients, updates, loss, tensors of variables)."""
     with trace.Trace() as t:
         y_pred = model._call_for_step(tensors["x"], training=kind == "train")
-        flat = nest.flatten(y_pred)
-        model.__dict__["_settled_struct"] = nest.map_structure(lambda t: None, y_pred)
-        if kind == "predict":
-            fused, _ = rewrite.fuse([_as_float(p) for p in flat])
-            return Step(compiler.compile_program(feeds, outputs=_distinct(fused), batch=batch), [])
-        loss = model._loss_of_step(tensors["x"][0], tensors["y"], flat, tensors["w"], kind == "train")
+        _settle_struct(model, y_pred)
+        y = model._targets_of_step(tensors["x"], tensors["y"])
+        loss = model._loss_of_step(tensors["x"][0], y, nest.flatten(y_pred), tensors["w"], kind == "train")
     variables = model.trainable_variables if kind == "train" else []
     read = {v: t.variables[v] for v in variables if v in t.variables}
     updates = list(t.updates.items())
-    optimizer = model.optimizer if kind == "train" and variables else None
+    optimizer = model.optimizer if variables else None
     # the loss is rewritten before it is differentiated: stable gradients from logits
     scaled = loss if optimizer is None else optimizer.scale_loss(loss)
     (scaled, *values), _ = rewrite.fuse([scaled, *[u for _, u in updates]])
@@ -98,16 +138,7 @@ def trace_step(model, kind, x, y, w, batch):
         targets = [read.get(v) for v in variables]
         found = iter(gradients(scaled, [g for g in targets if g is not None]))
         grads = [(v, next(found) if g is not None else None) for v, g in zip(variables, targets, strict=True)]
-        grads = model._usable_gradients(grads)
-        with trace.Trace():
-            clipped = optimizer.clip_gradients([g for _, g in grads]) if compiler.is_native(optimizer, grads) else None
-        if clipped is not None:
-            grads = [(v, g) for (v, _), g in zip(grads, clipped, strict=True)]
-        optimizer.build(variables)
-        optimizer.check_known([v for v, _ in grads])
-    compiled = compiler.compile_program(feeds, updates=updates, optimizer=optimizer, gradients=grads, batch=batch)
-    names = model._known_output_names()
-    return Step(compiled, [(c, classes, names[owners[c]]) for c, classes in sorted(compiled.labels.items())])
+    return optimizer, grads, updates, scaled, read
 
 
 def _distinct(tensors):

@@ -12,13 +12,18 @@ from fastfit.graph.tensor import make_input
 from fastfit.layers.call_context import context
 from fastfit.training import compile_arguments, loops
 from fastfit.training.batch_api import BatchApi
+from fastfit.training.custom_step import CustomSteps
+from fastfit.training.data import is_iterable_data
 from fastfit.training.exclusive import Busy, Exclusive, tracing
+from fastfit.training.keras2 import Keras2Methods
+from fastfit.training.keras2_compile import Keras2Arguments
 from fastfit.training.objective import Objective
 from fastfit.training.step import Column, feed_dtype, trace_step
 from fastfit.utils import nest
+from fastfit.utils.registry import deserialize_keras_object
 
 
-class Trainer(Objective, BatchApi):
+class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
     """Base of models that can be trained."""
 
     # Layers and variables are not looked for in what training keeps.
@@ -37,6 +42,11 @@ class Trainer(Objective, BatchApi):
             "_data_struct",
             "_settled_struct",
             "_fit_run",
+            "_number_of",
+            "_own_metrics",
+            "_predict_struct",
+            "_step_logs",
+            "_traced_losses",
         }
     )
 
@@ -60,11 +70,18 @@ class Trainer(Objective, BatchApi):
             _output_metrics=None,
             _loss_tracker=None,
             _output_trackers=[],
+            _number_of=None,
+            _keras2=Keras2Arguments(),
+            _own_metrics=[],
+            _step_logs={},
+            _traced_losses=[],
             steps_per_execution=1,
+            _masked_outputs=False,
         )
 
     # Compiling -----------------------------------------------------------------------------------------------------
 
+    @compile_arguments.accepts_keras_2_order
     def compile(
         self,
         optimizer="rmsprop",
@@ -93,18 +110,15 @@ class Trainer(Objective, BatchApi):
         steps_per_execution : int, default=1
             Batch hooks of callbacks are called every so many batches.
         **keras2
-            ``sample_weight_mode`` (None, "temporal", list or dict) and ``target_tensors`` (None).
+            ``sample_weight_mode`` (None, "temporal", list or dict) and ``target_tensors`` (arrays, variables or
+            tensors of the model, one per output; targets for `fit` without `y`).
 
         Raises
         ------
         ValueError
             For unknown names, and lists or dicts that do not fit the outputs.
         """
-        loss_weights, metrics = compile_arguments.split_positional(loss_weights, metrics)
-        mode = keras2.pop("sample_weight_mode", None)
-        targets = keras2.pop("target_tensors", None)
-        if targets is not None:
-            raise ValueError("compile() takes no `target_tensors`: give targets to fit(). Received: target_tensors")
+        older = Keras2Arguments(keras2.pop("sample_weight_mode", None), keras2.pop("target_tensors", None))
         if keras2:
             raise ValueError(f"Unrecognized arguments of compile(): {sorted(keras2)}")
         if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
@@ -119,6 +133,9 @@ class Trainer(Objective, BatchApi):
             "weighted_metrics": weighted_metrics,
         }
         resolved = None if names is None else self._resolve(arguments, names)
+        if names is not None:
+            older.modes(names)
+            self._target_model(older.symbolic(names))
         with self._exclusive("compile"):
             self.__dict__.update(
                 optimizer=new_optimizer,
@@ -130,13 +147,15 @@ class Trainer(Objective, BatchApi):
                     "steps_per_execution": steps_per_execution,
                     "jit_compile": jit_compile,
                 },
-                _sample_weight_mode=mode,
+                _keras2=older,
                 steps_per_execution=steps_per_execution,
                 _loss_tracker=metrics_module.Mean(name="loss"),
                 _steps={key: step for key, step in self._steps.items() if key[0] == "predict"},
+                _step_logs={},
                 compiled=True,
             )
             self._set_resolved(resolved)
+            self._note_metrics()
 
     def _resolve(self, arguments, names):
         losses = compile_arguments.output_losses(arguments["loss"], arguments["loss_weights"], names)
@@ -149,7 +168,7 @@ class Trainer(Objective, BatchApi):
         if losses is not None and sum(o.identifier is not None for o in losses) > 1:
             for name, o in zip(self._known_output_names(), losses, strict=True):
                 trackers.append(None if o.identifier is None else metrics_module.Mean(name=f"{name}_loss"))
-        self.__dict__.update(_output_losses=losses, _output_metrics=metrics, _output_trackers=trackers)
+        self.__dict__.update(_output_losses=losses, _output_metrics=metrics, _output_trackers=trackers, _number_of=None)
 
     def _graph_model(self):
         """The functional model that defines inputs and outputs, or None."""
@@ -172,6 +191,10 @@ class Trainer(Objective, BatchApi):
     def get_compile_config(self):
         """Return what `compile` was given."""
         return dict(self._compile_config) if self.compiled else None
+
+    def compile_from_config(self, config):
+        """Compile with what `get_compile_config` of a model returned, serialized."""
+        self.compile(**deserialize_keras_object(config))
 
     def _check_compiled(self, method):
         if not self.compiled:
@@ -200,6 +223,7 @@ class Trainer(Objective, BatchApi):
             step = self._steps.get(key)
             if step is None or not step.compiled.valid():
                 step = self._steps[key] = trace_step(self, kind, key[1], key[2], key[3], batch)
+                self._note_logs()
         return step
 
     def explain(self):
@@ -221,14 +245,50 @@ class Trainer(Objective, BatchApi):
 
     def _call_for_step(self, x, training):
         """The outputs for flat inputs, inside a trace."""
+        return self(self._pack_inputs(x), training=training)
+
+    def _pack_inputs(self, x):
         graph = self._graph_model()
         struct = graph._inputs_struct if graph is not None else self._data_struct
-        return self(nest.pack_like(struct, x) if nest.is_nested(struct) else x[0], training=training)
+        return nest.pack_like(struct, x) if nest.is_nested(struct) else x[0]
+
+    def _note_metrics(self):
+        """Remember the metrics that the model and its layers hold in attributes."""
+        layers = [layer for layer in self._flatten_layers() if hasattr(layer, "_attribute_objects")]
+        found = {id(m): m for layer in layers for m in layer._attribute_objects(metrics_module.Metric)}
+        self.__dict__["_own_metrics"] = list(found.values())
 
     def _input_dtype(self, i, given):
         """The dtype that input `i` is fed in: the Input's own, or the data's."""
         graph = self._graph_model()
         return given if graph is None else feed_dtype(graph.inputs[i].dtype)
+
+    def _known_targets(self, x, y):
+        """Targets that compile() was given, where fit is given none."""
+        names = self._known_output_names()
+        if y is not None or self._keras2.targets is None or names is None or is_iterable_data(x):
+            return y
+        return self._keras2.arrays(names) or None
+
+    def _target_model(self, symbolic):
+        """A model that computes targets from the inputs; None if there are none."""
+        if not symbolic:
+            return None
+        graph = self._graph_model()
+        try:
+            return self._functional_class(graph.inputs, list(symbolic.values()))
+        except ValueError as error:
+            raise ValueError(f"`target_tensors` must be computed from the model's inputs: {error}") from None
+
+    def _targets_of_step(self, x, y):
+        """The targets of a step by output, inside a trace: those that are fed, or computed from the inputs."""
+        names = self._known_output_names()
+        symbolic = self._keras2.symbolic(names) if self._keras2.targets is not None and names is not None else {}
+        wanted = {i: t for i, t in symbolic.items() if y[i] is None}
+        if not wanted:
+            return y
+        values = nest.flatten(self._target_model(wanted)(nest.flatten(self._pack_inputs(x)), training=False))
+        return [values[list(wanted).index(i)] if i in wanted else t for i, t in enumerate(y)]
 
     # Fitting -------------------------------------------------------------------------------------------------------
 
@@ -293,7 +353,7 @@ class Trainer(Objective, BatchApi):
             return loops.fit(
                 self,
                 x,
-                y,
+                self._known_targets(x, y),
                 batch_size,
                 epochs,
                 verbose,
@@ -341,7 +401,9 @@ class Trainer(Objective, BatchApi):
             raise ValueError(f"Arguments not recognized: {sorted(unknown)}")
         self._check_compiled("evaluate")
         with self._exclusive("evaluate", nested=True):
-            logs = loops.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
+            logs = loops.evaluate(
+                self, x, self._known_targets(x, y), batch_size, verbose, sample_weight, steps, callbacks
+            )
         return logs if return_dict else self._as_list(logs)
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
@@ -372,13 +434,16 @@ class Trainer(Objective, BatchApi):
                 if out is not None:
                     return out
         if len(args) == 1 and not kwargs and self.built and not context.depth and trace.current() is None:
-            if _all_arrays(args[0]):
-                return self.predict_on_batch(args[0])
+            # Outputs with masks are computed layer by layer, since programs give plain arrays.
+            if _all_arrays(args[0]) and not self._masked_outputs:
+                outputs = self.predict_on_batch(args[0])
+                if not self._masked_outputs:  # known once the step is traced
+                    return outputs
         return super().__call__(*args, **kwargs)
 
     def _prepare_fast(self, step):
         """Keep the shortest way for one float32 array in, one array out."""
-        if self._fast is None or self._fast[1] != storage.generation:
+        if not self._masked_outputs and (self._fast is None or self._fast[1] != storage.generation):
             program = predictor(step.compiled)
             if program is not None:
                 self.__dict__["_fast"] = (program, storage.generation)

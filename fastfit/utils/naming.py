@@ -5,6 +5,7 @@ import threading
 
 _lock = threading.Lock()
 _counts: dict[str, int] = {}
+_uids: dict[str, int] = {}
 _clear_hooks = []
 
 
@@ -28,6 +29,18 @@ def auto_name(prefix):
         count = _counts.get(prefix, 0)
         _counts[prefix] = count + 1
     return prefix if count == 0 else f"{prefix}_{count}"
+
+
+def get_uid(prefix=""):
+    """Return how often this was called with ``prefix`` since the process began or `clear_session` was called.
+
+    Parameters
+    ----------
+    prefix : str, default=""
+    """
+    with _lock:
+        _uids[prefix] = _uids.get(prefix, 0) + 1
+        return _uids[prefix]
 
 
 def uniquify(names):
@@ -61,5 +74,6 @@ def clear_session(free_memory=True):
     """
     with _lock:
         _counts.clear()
+        _uids.clear()
     for hook in _clear_hooks:
         hook()

@@ -80,6 +80,174 @@ REF_BINARY(relu_grad, x > 0 ? z : 0)
 REF_BINARY(tanh_grad, z *(1 - x * x))
 REF_BINARY(sigmoid_grad, z *x *(1 - x))
 
+static double ref_mod1(double x, double z) { return x - z * floor(x / z); }
+REF_UNARY(floor, floor(x))
+REF_UNARY(ceil, ceil(x))
+REF_UNARY(trunc, trunc(x))
+REF_UNARY(round, nearbyint(x))
+REF_UNARY(sin, sin(x))
+REF_UNARY(cos, cos(x))
+REF_UNARY(tan, tan(x))
+REF_UNARY(arcsin, asin(x))
+REF_UNARY(arccos, acos(x))
+REF_UNARY(arctan, atan(x))
+REF_UNARY(sinh, sinh(x))
+REF_UNARY(cosh, cosh(x))
+REF_UNARY(arcsinh, asinh(x))
+REF_UNARY(arccosh, acosh(x))
+REF_UNARY(arctanh, atanh(x))
+REF_UNARY(cbrt, cbrt(x))
+REF_UNARY(erfc, erfc(x))
+REF_UNARY(exp2, exp2(x))
+REF_UNARY(log2, log2(x))
+REF_UNARY(log10, log10(x))
+REF_UNARY(logical_not, x == 0)
+REF_UNARY(isnan, x != x)
+REF_UNARY(isinf, isinf(x) != 0)
+REF_UNARY(isfinite, isfinite(x) != 0)
+REF_BINARY(fmax, x > z ? x : z)
+REF_BINARY(fmin, x < z ? x : z)
+REF_BINARY(divide_no_nan, z == 0 ? 0 : x / z)
+REF_BINARY(logaddexp, log(exp(x) + exp(z)))
+REF_BINARY(power, pow(x, z))
+REF_BINARY(arctan2, atan2(x, z))
+REF_BINARY(hypot, sqrt(x *x + z * z))
+REF_BINARY(floor_divide, floor(x / z))
+REF_BINARY(mod, ref_mod1(x, z))
+REF_BINARY(fmod, fmod(x, z))
+REF_BINARY(equal, x == z)
+REF_BINARY(not_equal, x != z)
+REF_BINARY(less, x < z)
+REF_BINARY(less_equal, x <= z)
+REF_BINARY(greater, x > z)
+REF_BINARY(greater_equal, x >= z)
+REF_BINARY(logical_and, x != 0 && z != 0)
+REF_BINARY(logical_or, x != 0 || z != 0)
+REF_BINARY(logical_xor, (x != 0) != (z != 0))
+
+/* ---- int32 ---- */
+
+#define INTS(i) ((const int32_t *)a->p[i])
+#define REF_INT(name, ...)                                                              \
+    REF(name)                                                                           \
+    {                                                                                   \
+        REF_LETTERS;                                                                    \
+        FOR_ROWS for (size_t i = 0; i < n; i++)                                         \
+        {                                                                               \
+            const double x = INTS(0)[ref_at(a->d[1], r, i, n)], z = INTS(1)[ref_at(a->d[2], r, i, n)]; \
+            const double all[] = {__VA_ARGS__};                                              \
+            out[2][r * n + i] = all[a->d[3] < sizeof all / sizeof *all ? a->d[3] : sizeof all / sizeof *all - 1]; \
+        }                                                                               \
+    }
+REF_INT(int_binary, x + z, x - z, x *z, x > z ? x : z, x < z ? x : z, z == 0 ? 0 : floor(x / z), z == 0 ? 0 : ref_mod1(x, z))
+REF_INT(int_compare, x == z, x != z, x < z, x <= z)
+REF(to_int)
+{
+    REF_LETTERS;
+    FOR_ALL out[1][i] = trunc((double)IN(0)[i]);
+}
+REF(to_float)
+{
+    REF_LETTERS;
+    FOR_ALL out[1][i] = INTS(0)[i];
+}
+static double ref_int_join(size_t which, double x, double z) { return which == 0 ? x + z : (which == 1) == (x > z) ? x : z; }
+REF(int_last)
+{
+    REF_LETTERS;
+    FOR_ROWS
+    {
+        out[1][r] = INTS(0)[r * n];
+        for (size_t i = 1; i < n; i++) out[1][r] = ref_int_join(a->d[1], out[1][r], INTS(0)[r * n + i]);
+    }
+}
+REF(int_rows)
+{
+    REF_LETTERS;
+    for (size_t i = 0; i < n; i++) {
+        out[1][i] = INTS(0)[i];
+        for (size_t r = 1; r < rows; r++) out[1][i] = ref_int_join(a->d[1], out[1][i], INTS(0)[r * n + i]);
+    }
+}
+
+/* ---- choice and order ---- */
+
+REF(select)
+{
+    REF_LETTERS;
+    FOR_ROWS for (size_t i = 0; i < n; i++) out[3][r * n + i] =
+        IN(0)[r * n + i] != 0 ? (double)IN(1)[ref_at(a->d[1], r, i, n)] : (double)IN(2)[ref_at(a->d[2], r, i, n)];
+}
+REF(pick)
+{
+    REF_LETTERS;
+    const size_t count = a->d[1], run = a->d[2];
+    FOR_ROWS for (size_t j = 0; j < count * run; j++)
+    {
+        const size_t from = (size_t)INTS(1)[j / run];
+        out[2][r * count * run + j] = from + run <= n ? (double)IN(0)[r * n + from + j % run] : (double)a->f[0];
+    }
+}
+REF(put)
+{
+    REF_LETTERS;
+    const size_t count = a->d[1], run = a->d[2];
+    FOR_ALL out[2][i] = 0;
+    FOR_ROWS for (size_t j = 0; j < count * run; j++)
+    {
+        const size_t to = (size_t)INTS(1)[j / run];
+        if (to + run <= n) out[2][r * n + to + j % run] += (double)IN(0)[r * count * run + j];
+    }
+}
+REF(take)
+{
+    REF_LETTERS;
+    FOR_ROWS for (size_t j = r * a->d[1]; j < (r + 1) * a->d[1]; j++) out[2][j] = (double)IN(0)[r * n + (size_t)INTS(1)[j]];
+}
+REF(take_grad)
+{
+    REF_LETTERS;
+    FOR_ALL out[2][i] = 0;
+    FOR_ROWS for (size_t j = r * a->d[1]; j < (r + 1) * a->d[1]; j++) out[2][r * n + (size_t)INTS(1)[j]] += (double)IN(0)[j];
+}
+REF(lookup)
+{
+    REF_LETTERS;
+    const size_t w = a->d[1];
+    FOR_ROWS for (size_t i = 0; i < w; i++) out[2][r * w + i] = (double)IN(0)[(size_t)INTS(1)[r] * w + i];
+}
+REF(lookup_grad)
+{
+    REF_LETTERS;
+    const size_t w = a->d[1];
+    for (size_t i = 0; i < n * w; i++) out[2][i] = 0;
+    FOR_ROWS for (size_t i = 0; i < w; i++) out[2][(size_t)INTS(1)[r] * w + i] += (double)IN(0)[r * w + i];
+}
+REF(one_hot)
+{
+    REF_LETTERS;
+    FOR_ALL out[1][i] = (size_t)INTS(0)[i / n] == i % n;
+}
+REF(in_top_k)
+{
+    REF_LETTERS;
+    FOR_ROWS
+    {
+        size_t higher = 0;
+        for (size_t i = 0; i < n; i++) higher += IN(0)[r * n + i] > IN(0)[r * n + (size_t)INTS(1)[r]];
+        out[2][r] = higher < a->d[1];
+    }
+}
+REF(matmul)
+{
+    const size_t m = a->d[0], depth = a->d[1], n = a->d[2];
+    for (size_t i = 0; i < a->nrows * m * n; i++) {
+        const float *const x = IN(0) + i / n * depth, *const z = IN(1) + i / n / m * depth * n + i % n;
+        out[2][i] = 0;
+        for (size_t t = 0; t < depth; t++) out[2][i] += (double)x[t] * (double)z[t * n];
+    }
+}
+
 /* ---- data movement and reductions ---- */
 
 REF(copy_cols)
@@ -114,13 +282,90 @@ REF(max_last)
     REF_LETTERS;
     FOR_ROWS out[1][r] = (double)IN(0)[r * n + ref_argmax(IN(0) + r * n, n)];
 }
+REF(min_last)
+{
+    REF_LETTERS;
+    FOR_ROWS
+    {
+        out[1][r] = INFINITY;
+        for (size_t i = 0; i < n; i++) out[1][r] = fmin(out[1][r], (double)IN(0)[r * n + i]);
+    }
+}
+REF(prod_last)
+{
+    REF_LETTERS;
+    FOR_ROWS out[1][r] = 1;
+    FOR_ALL out[1][i / n] *= (double)IN(0)[i];
+}
+REF(arg_last)
+{
+    REF_LETTERS;
+    FOR_ROWS
+    {
+        size_t best = 0;
+        for (size_t i = 1; i < n; i++) {
+            const float x = IN(0)[r * n + i], y = IN(0)[r * n + best];
+            if (a->d[1] ? x < y : x > y) best = i;
+        }
+        out[1][r] = (double)best;
+    }
+}
+REF(cumulate)
+{
+    REF_LETTERS;
+    const size_t inner = a->d[1];
+    for (size_t i = 0; i < rows * n * inner; i++) {
+        const double before = i / inner % n ? out[1][i - inner] : a->d[2] ? 1 : 0;
+        out[1][i] = a->d[2] ? before * (double)IN(0)[i] : before + (double)IN(0)[i];
+    }
+}
 REF(sum_rows)
 {
     REF_LETTERS;
     for (size_t i = 0; i < n; i++) {
-        out[1][i] = 0;
-        FOR_ROWS out[1][i] += (double)IN(0)[r * n + i];
+        double s = 0;
+        FOR_ROWS s += (double)IN(0)[r * n + i];
+        out[1][i] = s * (double)a->f[0] / (a->d[1] == 1 ? (double)rows : 1.0);
     }
+}
+REF(extreme_rows)
+{
+    REF_LETTERS;
+    for (size_t i = 0; i < n; i++) {
+        out[1][i] = (double)IN(0)[i];
+        FOR_ROWS
+        {
+            const double x = (double)IN(0)[r * n + i];
+            out[1][i] = a->d[1] == 1 ? fmin(out[1][i], x) : fmax(out[1][i], x);
+        }
+    }
+}
+REF(prod_rows)
+{
+    REF_LETTERS;
+    for (size_t i = 0; i < n; i++) out[1][i] = 1;
+    FOR_ALL out[1][i % n] *= (double)IN(0)[i];
+}
+REF(sum_rows64)
+{
+    REF_LETTERS;
+    for (size_t i = 0; i < n; i++) out[2][i] = 0;
+    FOR_ALL out[2][i % n] += (double)IN(0)[i] * (a->p[1] ? (double)IN(1)[i] : 1.0);
+}
+REF(sum_above64)
+{
+    REF_LETTERS;
+    for (size_t t = 0; t < a->d[1]; t++)
+        for (size_t i = 0; i < n; i++) {
+            out[3][t * n + i] = 0;
+            FOR_ROWS if ((IN(0)[r * n + i] > IN(2)[t]) == !a->d[2]) out[3][t * n + i] += (double)IN(1)[r * n + i];
+        }
+}
+REF(sum_into64)
+{
+    REF_LETTERS;
+    for (size_t i = 0; i < n; i++) out[2][i] = 0;
+    FOR_ROWS out[2][INTS(1)[r]] += (double)IN(0)[r];
 }
 REF(sum_all)
 {
@@ -134,10 +379,16 @@ REF(sum_all64)
     FOR_ROWS out[2][0] += ref_row_sum(IN(0) + r * n, n) * (a->p[1] ? (double)IN(1)[r] : 1.0);
 }
 REF(rows64) { out[0][0] = (double)a->f[0] * (double)a->nrows; }
-REF(cast64) { out[1][0] = (double)IN(0)[0]; }
-REF(add64) { out[2][0] = *(const double *)a->p[0] + *(const double *)a->p[1]; }
-REF(mul64) { out[2][0] = *(const double *)a->p[0] * *(const double *)a->p[1]; }
-REF(copy64) { out[1][0] = *(const double *)a->p[0]; }
+#define REF_64(name, o, expr)                                                           \
+    REF(name)                                                                           \
+    {                                                                                   \
+        for (size_t i = 0; i < a->d[0]; i++) out[o][i] = (expr);                        \
+    }
+#define IN64(k) ((const double *)a->p[k])[i]
+REF_64(cast64, 1, (double)IN(0)[i])
+REF_64(add64, 2, IN64(0) + IN64(1))
+REF_64(mul64, 2, IN64(0) * IN64(1))
+REF_64(copy64, 1, IN64(0))
 
 /* ---- softmax, losses, metrics ---- */
 
@@ -288,7 +539,41 @@ static const reference REFERENCES[] = {
     {FF_OP_ABSOLUTE_ERROR, ref_absolute_error, 10, -1, 1},
     {FF_OP_ABSOLUTE_ERROR_GRAD, ref_absolute_error_grad, 3, -1, 1},
     {FF_OP_HIT_SPARSE, ref_hit_sparse, 0, -9, 9}, {FF_OP_HIT_DENSE, ref_hit_dense, 0, -9, 9},
-    {FF_OP_HIT_BINARY, ref_hit_binary, 1, 0, 1},
+    {FF_OP_HIT_BINARY, ref_hit_binary, 1, 0, 1}, {FF_OP_IN_TOP_K, ref_in_top_k, 0, -9, 9},
+    {FF_OP_FLOOR, ref_floor, 0, -9, 9},         {FF_OP_CEIL, ref_ceil, 0, -9, 9},
+    {FF_OP_TRUNC, ref_trunc, 0, -9, 9},         {FF_OP_ROUND, ref_round, 0, -9, 9},
+    {FF_OP_SIN, ref_sin, 2, -90, 90},           {FF_OP_COS, ref_cos, 2, -90, 90},
+    {FF_OP_TAN, ref_tan, 4, -1.5f, 1.5f},       {FF_OP_ARCSIN, ref_arcsin, 2, -1, 1},
+    {FF_OP_ARCCOS, ref_arccos, 2, -1, 1},       {FF_OP_ARCTAN, ref_arctan, 2, -90, 90},
+    {FF_OP_SINH, ref_sinh, 4, -9, 9},           {FF_OP_COSH, ref_cosh, 4, -9, 9},
+    {FF_OP_ARCSINH, ref_arcsinh, 4, -90, 90},   {FF_OP_ARCCOSH, ref_arccosh, 4, 1, 90},
+    {FF_OP_ARCTANH, ref_arctanh, 4, -0.99f, 0.99f}, {FF_OP_CBRT, ref_cbrt, 2, -90, 90},
+    {FF_OP_ERFC, ref_erfc, 4, -4, 4},           {FF_OP_EXP2, ref_exp2, 4, -20, 20},
+    {FF_OP_LOG2, ref_log2, 2, 1e-6f, 1e6f},     {FF_OP_LOG10, ref_log10, 2, 1e-6f, 1e6f},
+    {FF_OP_LOGICAL_NOT, ref_logical_not, 0, -9, 9}, {FF_OP_ISNAN, ref_isnan, 0, -9, 9},
+    {FF_OP_ISINF, ref_isinf, 0, -9, 9},         {FF_OP_ISFINITE, ref_isfinite, 0, -9, 9},
+    {FF_OP_FMAX, ref_fmax, 0, -9, 9},           {FF_OP_FMIN, ref_fmin, 0, -9, 9},
+    {FF_OP_DIVIDE_NO_NAN, ref_divide_no_nan, 1, 0.5f, 9}, {FF_OP_LOGADDEXP, ref_logaddexp, 4, -9, 9},
+    {FF_OP_POWER, ref_power, 8, 0.1f, 3},       {FF_OP_ARCTAN2, ref_arctan2, 2, -9, 9},
+    {FF_OP_HYPOT, ref_hypot, 2, -9, 9},         {FF_OP_FLOOR_DIVIDE, ref_floor_divide, 0, 0.5f, 9},
+    {FF_OP_MOD, ref_mod, 2, 0.5f, 9},           {FF_OP_FMOD, ref_fmod, 0, -9, 9},
+    {FF_OP_EQUAL, ref_equal, 0, -9, 9},         {FF_OP_NOT_EQUAL, ref_not_equal, 0, -9, 9},
+    {FF_OP_LESS, ref_less, 0, -9, 9},           {FF_OP_LESS_EQUAL, ref_less_equal, 0, -9, 9},
+    {FF_OP_GREATER, ref_greater, 0, -9, 9},     {FF_OP_GREATER_EQUAL, ref_greater_equal, 0, -9, 9},
+    {FF_OP_LOGICAL_AND, ref_logical_and, 0, -9, 9}, {FF_OP_LOGICAL_OR, ref_logical_or, 0, -9, 9},
+    {FF_OP_LOGICAL_XOR, ref_logical_xor, 0, -9, 9}, {FF_OP_SELECT, ref_select, 0, -9, 9},
+    {FF_OP_PICK, ref_pick, 0, -9, 9},           {FF_OP_PUT, ref_put, 10, -1, 1},
+    {FF_OP_TAKE, ref_take, 0, -9, 9},           {FF_OP_TAKE_GRAD, ref_take_grad, 10, -1, 1},
+    {FF_OP_LOOKUP, ref_lookup, 0, -9, 9},       {FF_OP_LOOKUP_GRAD, ref_lookup_grad, 10, -1, 1},
+    {FF_OP_ONE_HOT, ref_one_hot, 0, 0, 1},      {FF_OP_TO_INT, ref_to_int, 0, -90, 90},
+    {FF_OP_TO_FLOAT, ref_to_float, 0, 0, 1},    {FF_OP_INT_BINARY, ref_int_binary, 0, 0, 1},
+    {FF_OP_INT_COMPARE, ref_int_compare, 0, 0, 1}, {FF_OP_INT_LAST, ref_int_last, 0, 0, 1},
+    {FF_OP_INT_ROWS, ref_int_rows, 0, 0, 1},    {FF_OP_MATMUL, ref_matmul, 4, -1, 1},
+    {FF_OP_MIN_LAST, ref_min_last, 0, -9, 9},   {FF_OP_PROD_LAST, ref_prod_last, 40, 0.95f, 1.05f},
+    {FF_OP_ARG_LAST, ref_arg_last, 0, -9, 9},   {FF_OP_CUMULATE, ref_cumulate, 60, 0.95f, 1.05f},
+    {FF_OP_EXTREME_ROWS, ref_extreme_rows, 0, -9, 9}, {FF_OP_PROD_ROWS, ref_prod_rows, 40, 0.95f, 1.05f},
+    {FF_OP_SUM_ROWS64, ref_sum_rows64, 1e-6, -1, 1}, {FF_OP_SUM_ABOVE64, ref_sum_above64, 1e-6, -1, 1},
+    {FF_OP_SUM_INTO64, ref_sum_into64, 1e-6, -1, 1},
 };
 
 #endif

@@ -222,6 +222,26 @@ static void opt_probe(float *w, float *const *s, const float *g, size_t n, const
     }
 }
 
+/* g against sums in double; db: of dy's rows alone. */
+static void gradient_is_right(const problem *p, const char *name, const float *g, size_t n_k, size_t count, int db)
+{
+    const size_t m = p->m, n = p->n, nr = p->k->nr;
+    int good = 1;
+    for (size_t i = 0; i < count && good; i++) {
+        const size_t k = db ? 0 : i / nr % n_k, u = db ? i : i / nr / n_k * nr + i % nr;
+        double sum = 0, magnitude = 0;
+        for (size_t r = 0; r < m && u < n; r++) {
+            const double term = (db ? 1 : (double)floats(&p->x)[r * n_k + k]) * (double)floats(&p->dy)[r * n + u];
+            sum += term;
+            magnitude += fabs(term);
+        }
+        good = near((double)g[i], sum, magnitude, m);
+        if (u >= n) good = g[i] == 0.0f; /* padding */
+        CHECK(good, "%s %s (%zu,%zu,%zu): [%zu,%zu] is %g, not %g", p->k->isa, name, m, n_k, n, k, u, (double)g[i],
+              sum);
+    }
+}
+
 /* Weight (DENSE_DW) or bias (DENSE_DB) gradient in the three modes. */
 static void check_gradient(const problem *p, int op)
 {
@@ -237,20 +257,7 @@ static void check_gradient(const problem *p, int op)
     if (!db) a.p[1] = p->dy.p;
     out[0] = g.p;
     p->k->fn[op](&a);
-    int good = 1;
-    for (size_t i = 0; i < count && good; i++) {
-        const size_t k = db ? 0 : i / nr % n_k, u = db ? i : i / nr / n_k * nr + i % nr;
-        double sum = 0, magnitude = 0;
-        for (size_t r = 0; r < m && u < n; r++) {
-            const double term = (db ? 1 : (double)floats(&p->x)[r * n_k + k]) * (double)floats(&p->dy)[r * n + u];
-            sum += term;
-            magnitude += fabs(term);
-        }
-        good = near((double)floats(&g)[i], sum, magnitude, m);
-        if (u >= n) good = floats(&g)[i] == 0.0f; /* padding */
-        CHECK(good, "%s %s (%zu,%zu,%zu): [%zu,%zu] is %g, not %g", p->k->isa, name, m, n_k, n, k, u,
-              (double)floats(&g)[i], sum);
-    }
+    gradient_is_right(p, name, floats(&g), n_k, count, db);
 
     if (!db) {
         a.p[0] = NULL;
@@ -334,18 +341,7 @@ static void check_parts(const problem *p, int db)
         else p->k->fn[db ? FF_OP_DENSE_DB_SUM : FF_OP_DENSE_DW_SUM](&s);
     }
     same_bits(p, name, z.p, g.p, count);
-    for (size_t i = 0, good = 1; i < count && good; i++) {
-        const size_t k = db ? 0 : i / nr % n_k, u = db ? i : i / nr / n_k * nr + i % nr;
-        double sum = 0, magnitude = 0;
-        for (size_t r = 0; r < m && u < n; r++) {
-            const double term = (db ? 1 : (double)floats(&p->x)[r * n_k + k]) * (double)floats(&p->dy)[r * n + u];
-            sum += term;
-            magnitude += fabs(term);
-        }
-        good = near((double)floats(&g)[i], sum, magnitude, m);
-        CHECK(good, "%s %s (%zu,%zu,%zu): [%zu,%zu] is %g, not %g", p->k->isa, name, m, n_k, n, k, u,
-              (double)floats(&g)[i], sum);
-    }
+    gradient_is_right(p, name, floats(&g), n_k, count, db);
     check_buffer *const all[] = {&parts, &g, &z};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) check_free(all[i], name);
 }

@@ -7,6 +7,7 @@
 typedef struct op_row {
     const char *name, *operands;
     int inplace, rows; /* FF_INPLACE; may be cut by rows */
+    char kind;         /* of ff_op_info */
 } op_row;
 
 enum { FF_INPLACE = 1, FF_BORROW = 2 };
@@ -14,10 +15,10 @@ enum { FF_SHAPE_ROWS, FF_SHAPE_GRID, FF_SHAPE_WEIGHT, FF_SHAPE_WHOLE };
 
 static const op_row OPS[FF_OP_COUNT] = {
 #define FF_OP(ID, name, shape, flags, operands, doc) \
-    [FF_OP_##ID] = {#name, operands, ((flags) & FF_INPLACE) != 0, FF_SHAPE_##shape == FF_SHAPE_ROWS},
-#define FF_OPT(ID, name, slots, doc) [FF_OP_##ID] = {#name, "", 0, 0},
-#define FF_UNARY(ID, name, doc) [FF_OP_##ID] = {#name, "x<f:ra y>f:ra", 1, 1},
-#define FF_BINARY(ID, name, doc) [FF_OP_##ID] = {#name, "x<f:m z<f:n y>f:ra", 1, 1},
+    [FF_OP_##ID] = {#name, operands, ((flags) & FF_INPLACE) != 0, FF_SHAPE_##shape == FF_SHAPE_ROWS, 'o'},
+#define FF_OPT(ID, name, slots, doc) [FF_OP_##ID] = {#name, "", 0, 0, 'p'},
+#define FF_UNARY(ID, name, doc) [FF_OP_##ID] = {#name, "x<f:ra y>f:ra", 1, 1, 'u'},
+#define FF_BINARY(ID, name, doc) [FF_OP_##ID] = {#name, "x<f:m z<f:n y>f:ra", 1, 1, 'b'},
 #include "../../csrc/include/ff_ops.inc"
 #undef FF_OP
 #undef FF_OPT
@@ -58,21 +59,28 @@ static int next_operand(const char **text, const ff_args *a, operand *o)
 
 static size_t type_bytes(char type) { return type == 'd' ? 8 : 4; }
 
-static void fill_operand(operand *o, size_t misalign, const reference *ref, size_t classes)
+static void fill_operand(operand *o, int at, size_t misalign, const reference *ref, size_t classes)
 {
     o->buffer = check_alloc(o->count * type_bytes(o->type), misalign);
     for (size_t i = 0; i < o->count; i++) {
         const float x = check_uniform(ref->low, ref->high);
         if (o->type == 'd') ((double *)o->buffer.p)[i] = (double)x;
         else if (o->type == 'i') ((int32_t *)o->buffer.p)[i] = (int32_t)(check_random() % classes);
-        else ((float *)o->buffer.p)[i] = ref->op == FF_OP_HIT_BINARY && i % 3 ? (float)(i % 2) : x;
+        else ((float *)o->buffer.p)[i] = (ref->op == FF_OP_HIT_BINARY || ref->op == FF_OP_SELECT) && i % 3 ? (float)(i % 2) : x;
     }
+    if (ref->op == FF_OP_SUM_ABOVE64 && at == 2) /* limits that may be taken for ascending ones */
+        for (size_t i = 0; i < o->count; i++) ((float *)o->buffer.p)[i] = ref->low + (ref->high - ref->low) * (float)(i + 1) / (float)(o->count + 1);
+}
+
+static double value_at(const operand *o, const void *p, size_t i)
+{
+    return o->type == 'd' ? ((const double *)p)[i] : o->type == 'i' ? (double)((const int32_t *)p)[i] : (double)((const float *)p)[i];
 }
 
 static void compare(const reference *ref, const operand *o, const ff_args *a, const char *isa)
 {
     for (size_t i = 0; i < o->count; i++) {
-        const double y = o->type == 'd' ? ((const double *)o->buffer.p)[i] : (double)((const float *)o->buffer.p)[i];
+        const double y = value_at(o, o->buffer.p, i);
         const double t = o->truth[i], bound = ref->ulps * 0x1p-23 * (1 + fabs(t));
         if (ref->ulps == 0 && o->type == 'f' ? (float)y != (float)t : !(fabs(y - t) <= bound)) {
             check_fail("%s %s rows %zu a %zu b %zu c %zu: [%zu] %.9g instead of %.9g", isa, OPS[ref->op].name, a->nrows,
@@ -102,13 +110,13 @@ static void one_case(const ff_kernels *k, const reference *ref, ff_args a, size_
     a.k = k;
     for (const char *text = row->operands; next_operand(&text, &a, &o[n]); n++) {
         if (o[n].optional && absent) continue;
-        fill_operand(&o[n], o[n].type == 'd' ? 0 : misalign, ref, a.d[0]);
+        fill_operand(&o[n], n, o[n].type == 'd' ? 0 : misalign, ref, a.d[0]);
         a.p[n] = o[n].buffer.p;
         if (o[n].mode == '<') continue;
         if (first_out < 0) first_out = n;
         truth[n] = o[n].truth = malloc(o[n].count * sizeof(double) + 1);
         for (size_t i = 0; i < o[n].count; i++)
-            o[n].truth[i] = o[n].type == 'd' ? ((double *)a.p[n])[i] : (double)((float *)a.p[n])[i];
+            o[n].truth[i] = value_at(&o[n], a.p[n], i);
     }
     void *initial[FF_MAX_OPERANDS] = {NULL}, *whole[FF_MAX_OPERANDS] = {NULL};
     for (int i = 0; i < n; i++) {
@@ -151,7 +159,48 @@ static void one_case(const ff_kernels *k, const reference *ref, ff_args a, size_
     }
 }
 
-static int is_binary(int op) { return op >= FF_OP_ADD && op <= FF_OP_SIGMOID_GRAD; }
+/* Operands 1 and 2, or 0 and 1, are broadcast by the modes in d[1] and d[2]. */
+static int has_modes(int op)
+{
+    return OPS[op].kind == 'b' || op == FF_OP_SELECT || op == FF_OP_INT_BINARY || op == FF_OP_INT_COMPARE;
+}
+
+/* How many cases of other dimensions an op has at a width; sets those of one of them. */
+static size_t special_dims(int op, size_t width, size_t which, ff_args *a)
+{
+    switch (op) {
+    case FF_OP_PICK: /* runs that reach over the end are no places */
+    case FF_OP_PUT:
+        a->d[1] = width / 2 + 1;
+        a->d[2] = which ? 3 : 1;
+        return 2;
+    case FF_OP_TAKE:
+    case FF_OP_TAKE_GRAD: a->d[1] = width / 2 + 1; return 1;
+    case FF_OP_LOOKUP:
+    case FF_OP_LOOKUP_GRAD:
+        a->d[1] = 1 + 2 * which;
+        a->d[2] = which;
+        return 2;
+    case FF_OP_IN_TOP_K: a->d[1] = width / 2 + 1; return 1;
+    case FF_OP_CUMULATE:
+        a->d[1] = 1 + which / 2 * 2;
+        a->d[2] = which % 2;
+        return 4;
+    case FF_OP_MATMUL:
+        a->d[0] = 1 + 2 * which;
+        a->d[1] = 5;
+        a->d[2] = width;
+        return 2;
+    case FF_OP_INT_LAST:
+    case FF_OP_INT_ROWS: a->d[1] = which; return 3;
+    case FF_OP_SUM_ABOVE64:
+        a->d[1] = 7;
+        a->d[2] = which % 2;
+        a->d[3] = which / 2;
+        return 4;
+    default: return 0;
+    }
+}
 
 static void one_op(const ff_kernels *k, const reference *ref)
 {
@@ -162,10 +211,17 @@ static void one_op(const ff_kernels *k, const reference *ref)
         for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
             ff_args a = {.nrows = heights[h], .d = {widths[w]}, .f = {0.5f}};
             const size_t misalign = (h + w) % 3 * 4;
-            if (is_binary(ref->op)) {
+            const size_t special = special_dims(ref->op, widths[w], 0, &a);
+            if (has_modes(ref->op)) {
                 for (size_t modes = 0; modes < 16; modes++) {
                     a.d[1] = modes / 4;
                     a.d[2] = modes % 4;
+                    a.d[3] = (modes + w) % 7;
+                    one_case(k, ref, a, misalign, 0);
+                }
+            } else if (special) {
+                for (size_t i = 0; i < special; i++) {
+                    special_dims(ref->op, widths[w], i, &a);
                     one_case(k, ref, a, misalign, 0);
                 }
             } else if (ref->op == FF_OP_COPY_COLS) {
@@ -188,8 +244,8 @@ static void table(const ff_kernels *k)
 {
     for (int op = 1; op < FF_OP_COUNT; op++) {
         CHECK((k->fn[op] != NULL) == (op != FF_OP_HOST), "%s: kernel of %s", k->isa, OPS[op].name);
-        CHECK((k->opt[op] != NULL) == (op >= FF_OP_SGD && op <= FF_OP_AMSGRAD), "%s: opt %s", k->isa, OPS[op].name);
-        CHECK((k->unary[op] != NULL) == (op >= FF_OP_RELU && op <= FF_OP_SIGN), "%s: unary %s", k->isa, OPS[op].name);
+        CHECK((k->opt[op] != NULL) == (OPS[op].kind == 'p'), "%s: opt %s", k->isa, OPS[op].name);
+        CHECK((k->unary[op] != NULL) == (OPS[op].kind == 'u'), "%s: unary %s", k->isa, OPS[op].name);
     }
     CHECK(k->pack && k->unpack && k->lanes && k->nr % k->lanes == 0, "%s: table", k->isa);
     check_done("%s table", k->isa);
@@ -203,7 +259,7 @@ static float probe(const ff_kernels *k, int op, size_t n, float fill, size_t at,
     in[at] = x;
     const ff_args a = {.p = {in, out}, .d = {n}, .f = {1}, .nrows = 1, .r1 = 1, .k = k};
     k->fn[op](&a);
-    return op == FF_OP_MAX_LAST || op == FF_OP_SUM_LAST ? out[0] : out[at];
+    return op == FF_OP_MAX_LAST || op == FF_OP_MIN_LAST || op == FF_OP_SUM_LAST ? out[0] : out[at];
 }
 
 static void edges(const ff_kernels *k)
@@ -223,6 +279,11 @@ static void edges(const ff_kernels *k)
         {FF_OP_SIGMOID, -INFINITY, 0},  {FF_OP_SOFTPLUS, -INFINITY, 0}, {FF_OP_SOFTPLUS, INFINITY, INFINITY},
         {FF_OP_ERF, INFINITY, 1},       {FF_OP_ERF, -INFINITY, -1},    {FF_OP_MAX_LAST, NAN, NAN},
         {FF_OP_MAX_LAST, INFINITY, INFINITY}, {FF_OP_MAX_LAST, -INFINITY, 0.25f}, {FF_OP_SOFTMAX, NAN, NAN},
+        {FF_OP_FLOOR, -0.5f, -1},       {FF_OP_CEIL, 8388609.0f, 8388609.0f}, {FF_OP_TRUNC, -INFINITY, -INFINITY},
+        {FF_OP_ROUND, 2.5f, 2},         {FF_OP_ISNAN, NAN, 1},         {FF_OP_ISNAN, INFINITY, 0},
+        {FF_OP_ISINF, -INFINITY, 1},    {FF_OP_ISINF, NAN, 0},         {FF_OP_ISFINITE, NAN, 0},
+        {FF_OP_ISFINITE, 3e38f, 1},     {FF_OP_LOGICAL_NOT, NAN, 0},   {FF_OP_LOGICAL_NOT, -0.0f, 1},
+        {FF_OP_MIN_LAST, NAN, NAN},     {FF_OP_MIN_LAST, -INFINITY, -INFINITY}, {FF_OP_MIN_LAST, INFINITY, 0.25f},
         {FF_OP_SOFTMAX, -INFINITY, 0},  {FF_OP_SOFTMAX, 1e4f, 1},      {FF_OP_SOFTMAX, -1e4f, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -242,7 +303,62 @@ static void edges(const ff_kernels *k)
         k->fn[op](&a);
         CHECK(isnan(y[0]) && isnan(y[1]), "%s %s loses nan", k->isa, OPS[op].name);
     }
+    const struct {
+        int op;
+        float x, z, y;
+    } pairs[] = {
+        {FF_OP_FMAX, NAN, 1, 1},          {FF_OP_FMIN, 1, NAN, 1},         {FF_OP_FMAX, NAN, NAN, NAN},
+        {FF_OP_DIVIDE_NO_NAN, 1, 0, 0},   {FF_OP_DIVIDE_NO_NAN, NAN, 0, 0}, {FF_OP_MOD, -1, 3, 2},
+        {FF_OP_MOD, 1, -3, -2},           {FF_OP_MOD, 1, 0, NAN},          {FF_OP_FLOOR_DIVIDE, -1, 3, -1},
+        {FF_OP_FLOOR_DIVIDE, 1, 0, INFINITY}, {FF_OP_FMOD, -1, 3, -1},     {FF_OP_NOT_EQUAL, NAN, NAN, 1},
+        {FF_OP_EQUAL, NAN, NAN, 0},       {FF_OP_EQUAL, -0.0f, 0, 1},      {FF_OP_LOGICAL_AND, NAN, 2, 1},
+        {FF_OP_LOGICAL_XOR, 1, 2, 0},     {FF_OP_LOGADDEXP, INFINITY, INFINITY, INFINITY},
+        {FF_OP_LOGADDEXP, -INFINITY, -INFINITY, -INFINITY}, {FF_OP_LOGADDEXP, -INFINITY, 2, 2},
+        {FF_OP_LOGADDEXP, NAN, 1, NAN},   {FF_OP_POWER, 0, 0, 1},          {FF_OP_GREATER, NAN, 1, 0},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        float x[1] = {pairs[i].x}, z[1] = {pairs[i].z}, y[1];
+        const ff_args a = {.p = {x, z, y}, .d = {1}, .nrows = 1, .r1 = 1};
+        k->fn[pairs[i].op](&a);
+        CHECK(isnan(pairs[i].y) ? isnan(y[0]) : y[0] == pairs[i].y, "%s %s(%g, %g) is %g, not %g", k->isa,
+              OPS[pairs[i].op].name, (double)x[0], (double)z[0], (double)y[0], (double)pairs[i].y);
+    }
     check_done("%s edges", k->isa);
+}
+
+/* Integers that wrap or have no quotient; places that do not exist set the fault and touch nothing. */
+static void integers_and_places(const ff_kernels *k)
+{
+    const int32_t least = INT32_MIN;
+    const int32_t rows[][4] = {/* code, x, z, y */
+                               {0, INT32_MAX, 1, least}, {2, least, -1, least}, {5, least, -1, least}, {5, 7, 0, 0},
+                               {5, -7, 2, -4},           {6, -7, 2, 1},         {6, least, -1, 0},     {6, 7, 0, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int32_t x[1] = {rows[i][1]}, z[1] = {rows[i][2]}, y[1];
+        const ff_args a = {.p = {x, z, y}, .d = {1, 0, 0, (size_t)rows[i][0]}, .nrows = 1, .r1 = 1};
+        k->fn[FF_OP_INT_BINARY](&a);
+        CHECK(y[0] == rows[i][3], "%s int_binary %d of %d and %d is %d", k->isa, rows[i][0], x[0], z[0], y[0]);
+    }
+    const float reals[] = {NAN, 3e9f, -3e9f, -2.9f};
+    const int32_t whole[] = {least, least, least, -2};
+    int32_t ints[4];
+    k->fn[FF_OP_TO_INT](&(ff_args){.p = {(void *)reals, ints}, .d = {4}, .nrows = 1, .r1 = 1});
+    CHECK(!memcmp(ints, whole, sizeof whole), "%s to_int", k->isa);
+    const int ops[] = {FF_OP_TAKE, FF_OP_TAKE_GRAD, FF_OP_LOOKUP, FF_OP_LOOKUP_GRAD, FF_OP_IN_TOP_K};
+    const int32_t outside[] = {5, -6, INT32_MAX, INT32_MIN};
+    for (size_t o = 0; o < sizeof ops / sizeof *ops; o++)
+        for (int i = 0; i < 4; i++) {
+            uint32_t fault = 0;
+            const ff_step step = {.batch = 1, .fault = &fault};
+            check_buffer x = check_alloc(20, 4), y = check_alloc(20, 4);
+            int32_t index[1] = {outside[i]};
+            const ff_args a = {.p = {x.p, index, y.p}, .d = {5, 1}, .nrows = 1, .r1 = 1, .step = &step, .k = k};
+            k->fn[ops[o]](&a);
+            CHECK(fault == 1, "%s %s: place %d is no fault", k->isa, OPS[ops[o]].name, outside[i]);
+            check_free(&x, "place outside");
+            check_free(&y, "place outside");
+        }
+    check_done("%s integers and places", k->isa);
 }
 
 /* Losses of extreme logits; labels that lead outside; ties and nan in argmax. */
@@ -289,6 +405,7 @@ int main(void)
         table(k);
         for (size_t r = 0; r < sizeof REFERENCES / sizeof *REFERENCES; r++) one_op(k, &REFERENCES[r]);
         edges(k);
+        integers_and_places(k);
         losses(k);
     }
     return check_exit();

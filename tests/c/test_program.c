@@ -39,6 +39,7 @@ static ff_instr instr(int op, size_t count, const ff_operand *p, const uint64_t 
 typedef struct net {
     float *w1, *w2;
     ff_program *program;
+    uint64_t period; /* of the stage that updates, counting two steps as one; 0: every step */
 } net;
 
 #define SLOT(i) {FF_SLOT, i}
@@ -97,8 +98,11 @@ static ff_status make(ff_engine *engine, net *out, int broken, ff_error *err)
     const uint32_t stages[] = {0, 1, 2, 4};
     const ff_var vars[] = {{out->w1, size1 * 4}, {out->w2, size2 * 4}};
     const ff_column sources[] = {{K * 4, FF_F32}, {4, FF_I32}};
-    const ff_opt_variant opt = {FF_OP_SGD, {0}};
-    ff_program_desc desc = {fixed, 11, groups, 4, stages, 3, 2, slots, SLOTS, {0}, vars, 2, sources, NULL, 2, 0, &opt, 1};
+    const ff_opt_variant opt = {FF_OP_SGD, broken == 11 ? 3 : 0, 0, 0, {0}};
+    const ff_when when[] = {{0, 0, 0}, {0, 0, 0}, {2, out->period, 0}};
+    ff_program_desc desc = {.instrs = fixed, .n_instrs = 11, .groups = groups, .n_groups = 4, .stages = stages,
+                            .when = when, .n_stages = 3, .commit = 2, .slots = slots, .n_slots = SLOTS,
+                            .vars = vars, .n_vars = 2, .sources = sources, .n_sources = 2, .opts = &opt, .n_opts = 1};
     memcpy(desc.arena, offsets, sizeof desc.arena);
     ff_status s = ff_program_new(engine, &desc, &out->program, err);
     if (s == FF_OK) s = ff_program_reserve(out->program, BATCH, err);
@@ -138,7 +142,7 @@ int main(void)
         for (int c = 0; c < 4; c++)
             for (unsigned shift = 0; shift < 3; shift++) {
                 CHECK(make(engine, &n, 0, &err) == FF_OK);
-                int64_t iterations = 0;
+                int64_t iterations = 0, *const counters[] = {&iterations};
                 ff_run run = {0};
                 run.sources = sources;
                 run.order = order;
@@ -146,7 +150,8 @@ int main(void)
                 run.batch = BATCH;
                 run.learning_rates = &rate;
                 run.n_rates = 1;
-                run.iterations = &iterations;
+                run.counters = counters;
+                run.n_counters = 1;
                 run.force_threads = counts[c];
                 run.home_shift = shift;
                 ff_run_result result;
@@ -166,7 +171,7 @@ int main(void)
         CHECK(make(engine, &n, 0, &err) == FF_OK);
         float *const before = ff_alloc(size);
         memcpy(before, n.w1, size);
-        int64_t iterations = 0;
+        int64_t iterations = 0, *const counters[] = {&iterations};
         y[order[40]] = C;
         ff_run run = {0};
         run.sources = sources;
@@ -175,7 +180,8 @@ int main(void)
         run.batch = BATCH;
         run.learning_rates = &rate;
         run.n_rates = 1;
-        run.iterations = &iterations;
+        run.counters = counters;
+        run.n_counters = 1;
         ff_run_result result;
         CHECK(ff_program_run(n.program, &run, &result, &err) == FF_ELABEL);
         CHECK(result.bad_row == 40 && result.steps == 0 && iterations == 0);
@@ -193,7 +199,25 @@ int main(void)
         drop(&n);
         printf("ok errors %s\n", *isa);
 
-        for (int broken = 1; broken <= 10; broken++) {
+        /* a stage with a period runs in those steps only: (i / 2 + 1) % 3 */
+        n.period = 3;
+        CHECK(make(engine, &n, 0, &err) == FF_OK);
+        iterations = 0;
+        run.batch = BATCH;
+        run.max_steps = 1;
+        float *const last = ff_alloc(size);
+        for (int step = 0; step < 13; step++) {
+            memcpy(last, n.w1, size);
+            CHECK(ff_program_run(n.program, &run, &result, &err) == FF_OK && iterations == step + 1);
+            CHECK((memcmp(last, n.w1, size) != 0) == ((step / 2 + 1) % 3 == 0));
+        }
+        run.n_counters = 0;
+        CHECK(ff_program_run(n.program, &run, &result, &err) == FF_EARG);
+        ff_free(last);
+        drop(&n);
+        printf("ok periods %s\n", *isa);
+
+        for (int broken = 1; broken <= 11; broken++) {
             const ff_status s = make(engine, &n, broken, &err);
             CHECK(s == FF_EARG || s == FF_ESHAPE);
             drop(&n);

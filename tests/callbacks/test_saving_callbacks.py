@@ -181,7 +181,7 @@ def test_swap_around_evaluate_and_predict():
     model = build(fastfit, averaging(fastfit))
     for _ in range(3):
         model.train_on_batch(X, Y)
-    weights, averages = model.get_weights(), [v.numpy() for v in model.optimizer._averages]
+    weights, averages = model.get_weights(), [v.numpy() for v in model.optimizer._model_variables_moving_average]
     other = build(fastfit)
     other.set_weights(averages)
     swap = [callbacks.SwapEMAWeights()]

@@ -32,7 +32,7 @@ def _unary(name, x):
 
 UNARY = [
     *[_unary(n, X) for n in ("exp exp2 expm1 sin cos sinh cosh arctan arcsinh erf erfc tanh sigmoid softplus negative "
-                             "square deg2rad rad2deg identity nan_to_num softmax log_softmax sort").split()],
+                             "square sinc deg2rad rad2deg identity nan_to_num softmax log_softmax sort").split()],
     *[_unary(n, POSITIVE) for n in "log log2 log10 log1p sqrt rsqrt cbrt reciprocal".split()],
     *[_unary(n, UNIT) for n in "tan arcsin arccos arctanh erfinv sparsemax".split()],
     _unary("arccosh", POSITIVE + 1.5),
@@ -67,6 +67,7 @@ REDUCE = [
     for name in ("sum", "mean", "max", "min", "var", "std", "logsumexp", "prod")
     for axis, keep in ((None, False), (0, False), (-1, True), ((0, 1), True), (1, False))
 ] + [
+    _call("prod", (POSITIVE * (np.arange(20).reshape(5, 4) % 7 != 0),), "zeros", axis=1),
     _call("mean", (CUBE,), "cube", axis=(0, 2), keepdims=False),
     _call("cumsum", (X,), axis=1),
     _call("cumprod", (POSITIVE,), axis=1),
@@ -89,6 +90,8 @@ SHAPE = [
     _call("repeat", (X,), repeats=3, axis=1),
     _call("repeat", (X,), "list", repeats=[1, 0, 2, 1], axis=1),
     _call("pad", (X,), pad_width=((1, 0), (2, 1))),
+    _call("pad", (X,), "reflect", pad_width=((0, 0), (2, 3)), mode="reflect"),
+    _call("pad", (CUBE,), "symmetric", pad_width=((0, 0), (2, 3), (1, 0)), mode="symmetric"),
     _call("getitem", (CUBE,), "slice", key=(slice(None), slice(1, 3), None, 0)),
     _call("getitem", (CUBE,), "ellipsis", key=(Ellipsis, slice(None, None, -1))),
     _call("getitem", (CUBE,), "array", key=(slice(None), np.array([0, 0, 3]))),
@@ -109,6 +112,13 @@ SHAPE = [
     pytest.param(lambda x: apply("diagonal", x, offset=1), (SQUARE,), id="diagonal"),
     pytest.param(lambda x: apply("segment_sum", x, IDS, num_segments=4), (X,), id="segment_sum"),
 ]
+
+EYE = np.eye(3)
+
+
+def _swapped(x):
+    return apply("transpose", x, axes=(1, 0))
+
 
 W, B = RNG.normal(size=(4, 3)), RNG.normal(size=3)
 LINALG = [
@@ -131,6 +141,11 @@ LINALG = [
     _call("logdet", (SQUARE,)),
     _call("solve", (SQUARE, RNG.normal(size=(3, 2)))),
     _call("solve", (SQUARE, RNG.normal(size=3)), "vector"),
+    pytest.param(lambda x: apply("cholesky", x @ _swapped(x) + EYE), (SQUARE,), id="cholesky"),
+    pytest.param(lambda x: apply("cholesky", x @ _swapped(x) + EYE, upper=True), (SQUARE,), id="cholesky-upper"),
+    pytest.param(lambda x: apply("eigh", x + _swapped(x))[0], (SQUARE,), id="eigh"),
+    pytest.param(lambda x: apply("square", apply("eigh", x + _swapped(x))[1]), (SQUARE,), id="eigh-vectors"),
+    pytest.param(lambda x: apply("slogdet", x)[1], (SQUARE,), id="slogdet"),
 ]
 
 NN = [
@@ -162,14 +177,16 @@ def test_gradient(function, arrays):
 
 # Square matrices cannot have an unknown side, nor can constants built into the function follow the batch.
 _FIXED = {p.values[0] for p in ALL if p.id.startswith(
-    ("inv", "det", "logdet", "solve", "diagonal", "broadcast_to", "take-flat", "einsum-sum", "dense_dx", "dense-3",
-     "concatenate-unknown"))} - {p.values[0] for p in ALL if p.id == "concatenate-unknown"}  # fmt: skip
+    ("inv", "det", "logdet", "solve", "cholesky", "eigh", "slogdet", "diagonal", "broadcast_to", "take-flat",
+     "einsum-sum", "dense_dx", "dense-3"))}  # fmt: skip
 
 # Ops whose gradient is tested through another op, or by a test of its own.
 _INDIRECT = {
     "getitem_grad": "second derivative of getitem",
     "scatter_add": "second derivative of take",
     "put_along_axis": "second derivative of take_along_axis",
+    "pad_grad": "second derivative of pad",
+    "with_gradient": "tests/ops/test_ops.py, custom_gradient",
 }
 
 
@@ -183,8 +200,8 @@ def test_an_op_is_differentiable_or_constant_or_says_so():
     """Those with neither raise when differentiated; the list is here so that additions are deliberate."""
     silent = {name for name, op in OPS.items() if op.grad is None and not op.constant}
     assert silent == {
-        "i0", "sinc", "cummax", "cummin", "slice_as", "segment_max", "segment_min", "segment_prod", "scatter",
-        "scatter_update", "cholesky", "qr", "svd", "eigh", "eig", "slogdet", "pinv", "lstsq", "diagonal_grad",
+        "i0", "cummax", "cummin", "slice_as", "segment_max", "segment_min", "segment_prod", "scatter",
+        "scatter_update", "qr", "svd", "eig", "lu_factor", "pinv", "lstsq", "diagonal_grad",
         "absolute_error_mean_grad", "random_shuffle", "sparse_ce_grad", "categorical_ce_grad", "softmax_ce_grad",
         "softmax_ce_dense_grad", "sigmoid_bce_grad",
     }  # fmt: skip

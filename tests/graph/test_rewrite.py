@@ -78,13 +78,25 @@ def test_what_must_not_be_fused():
     z, t = make_input((None, 3, 4)), make_input((None, 4), "int32")
     other_axis = ops.sparse_categorical_crossentropy(t, ops.softmax(z, axis=1), axis=1)
     x, y = make_input((None, 4)), make_input((None, 4))
-    logits = ops.categorical_crossentropy(y, ops.softmax(x), from_logits=True)
     p = ops.softmax(x)
     own_target = ops.categorical_crossentropy(ops.stop_gradient(p), p)
     changed = ops.categorical_crossentropy(y, ops.softmax(x) * 0.5)
-    for tensor in (other_axis, logits, own_target, changed):
+    for tensor in (other_axis, own_target, changed):
         (same,), _ = fuse([tensor])
         assert same is tensor
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_crossentropies_of_logits_are_fused_as_they_stand(name):
+    loss, activation, target = CASES[name]
+    z, t = make_input((None, 4)), make_input((None, *target.shape[1:]), target.dtype.name)
+    feeds = {z: Z, t: target}
+    for logits in (z, activation(z)):  # also of what is a probability already: a softmax of a softmax
+        value = loss(from_logits=True)(t, logits)
+        (new,), _ = fuse([value])
+        assert name in _names([new]) and ("softmax" in _names([new])) == ("softmax" in _names([value]))
+        for a, b in zip(*(evaluate([v, *gradients(v, [z])], feeds) for v in (value, new)), strict=True):
+            np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-7)
 
 
 def test_two_outputs_that_are_each_others_targets():

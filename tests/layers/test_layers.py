@@ -1,5 +1,7 @@
 """Layers against Keras: shapes, values, weights and messages."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ from fastfit import layers
 from fastfit.graph import trace
 from fastfit.graph.evaluate import evaluate
 from fastfit.graph.tensor import make_input
+from tests import oracle
+from tests.numeric import check_gradients
 
 X = np.random.default_rng(0).standard_normal((5, 4)).astype("float32")
 X3 = np.random.default_rng(1).standard_normal((5, 3, 4)).astype("float32")
@@ -18,45 +22,55 @@ def pair(name, *args, **kwargs):
     return getattr(layers, name)(*args, **kwargs), getattr(keras.layers, name)(*args, **kwargs)
 
 
-ROWS = [
-    ("Dense", (3,), {}, X),
-    ("Dense", (3,), {"activation": "relu", "use_bias": False}, X),
-    ("Dense", (3,), {"activation": "tanh"}, X3),
-    ("Activation", ("sigmoid",), {}, X),
-    ("Identity", (), {}, X),
-    ("Flatten", (), {}, X3),
-    ("Flatten", (), {"data_format": "channels_first"}, X3),
-    ("Flatten", (), {}, X[:, 0]),
-    ("Dropout", (0.5,), {}, X),
-    ("Reshape", ((2, 2),), {}, X),
-    ("Reshape", ((-1, 2),), {}, X3),
-    ("Permute", ((2, 1),), {}, X3),
-    ("RepeatVector", (3,), {}, X),
-]
+def _list(inputs):
+    return inputs if isinstance(inputs, list) else [inputs]
 
 
-@pytest.mark.parametrize(("name", "args", "kwargs", "x"), ROWS, ids=lambda v: str(v)[:24])
-def test_same_as_keras(name, args, kwargs, x):
-    ours, theirs = pair(name, *args, **kwargs)
-    symbolic = ours(layers.Input(x.shape[1:]))
-    theirs.build(x.shape)
+def _input(x):
+    return layers.Input(x.shape[1:])
+
+
+@pytest.mark.parametrize("row, variant", oracle.cases(oracle.LAYERS))
+def test_same_as_keras(row, variant):
+    x = oracle.layer_inputs(row.inputs)
+    ours, theirs = pair(row.name, **variant)
+    single = not isinstance(x, list)
+    symbolic = ours(_input(x) if single else [_input(a) for a in x])
+    shapes = [(None, *a.shape[1:]) for a in _list(x)]
+    theirs.build(shapes[0] if single else shapes)
     assert [tuple(w.shape) for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
     theirs.set_weights(ours.get_weights())
     expected = np.asarray(theirs(x))
     assert tuple(symbolic.shape) == (None, *expected.shape[1:])
-    assert ours.compute_output_shape((None, *x.shape[1:])) == (None, *expected.shape[1:])
-    np.testing.assert_allclose(ours(x), expected, rtol=1e-5, atol=1e-6)
+    assert ours.compute_output_shape(shapes[0] if single else shapes) == (None, *expected.shape[1:])
+    value = ours(x)
+    assert isinstance(value, np.ndarray) and value.dtype == np.float32
+    np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose([float(v) for v in ours.losses], [float(v) for v in theirs.losses], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["Add", "Multiply", "Average", "Maximum", "Minimum", "Subtract", "Concatenate"])
-@pytest.mark.parametrize("shapes", [((5, 4), (5, 4)), ((5, 3, 4), (5, 3, 4))])
-def test_merging_same_as_keras(name, shapes):
-    inputs = [np.random.default_rng(i).standard_normal(s).astype("float32") for i, s in enumerate(shapes)]
-    ours, theirs = pair(name)
-    expected = np.asarray(theirs(inputs))
-    symbolic = ours([layers.Input(s[1:]) for s in shapes])
-    assert tuple(symbolic.shape) == (None, *expected.shape[1:])
-    np.testing.assert_allclose(ours(inputs), expected, rtol=1e-6)
+@pytest.mark.parametrize("row, variant", [c for c in oracle.cases(oracle.LAYERS) if c.values[0].name != "Dropout"])
+def test_gradient(row, variant):
+    # In float64 throughout, and without regularizers, whose losses are not outputs.
+    plain = {k: v for k, v in variant.items() if not k.endswith(("regularizer", "constraint"))}
+    x = oracle.layer_inputs(row.inputs)
+    layer = getattr(layers, row.name)(**plain, dtype="float64")
+    layer(x)  # builds it
+    arrays = [a.astype("float64") for a in _list(x)]
+    check_gradients(
+        lambda *parts: layer.call(list(parts) if isinstance(x, list) else parts[0]),
+        *arrays,
+        unknown_batch=False,
+        rtol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("row, variant", oracle.cases(oracle.MERGING_FUNCTIONS))
+def test_merging_function_is_that_of_keras(row, variant):
+    x = oracle.layer_inputs(row.inputs)
+    value = getattr(layers, row.name)(x)
+    np.testing.assert_allclose(value, np.asarray(getattr(keras.layers, row.name)(x)), rtol=1e-6)
+    assert getattr(layers, row.name)([_input(a) for a in x]).shape == (None, *value.shape[1:])
 
 
 @pytest.mark.parametrize("name", ["Add", "Multiply", "Maximum"])
@@ -65,13 +79,6 @@ def test_merging_broadcasts_and_pads_after_the_batch(name):
     ours, theirs = pair(name)
     np.testing.assert_allclose(ours(inputs), np.asarray(theirs(inputs)), rtol=1e-6)
     assert ours.compute_output_shape([(None, 3, 4), (None, 1, 1)]) == (None, 3, 4)
-
-
-def test_lower_case_functions():
-    a, b = layers.Input((4,)), layers.Input((4,))
-    for name in ("add", "subtract", "multiply", "average", "maximum", "minimum"):
-        assert getattr(layers, name)([a, b]).shape == (None, 4)
-    assert layers.concatenate([a, b]).shape == (None, 8)
 
 
 def test_traced_values_equal_eager_ones():
@@ -307,13 +314,25 @@ def test_legacy_keywords():
     np.testing.assert_array_equal(layer.get_weights()[0], initial[0])
 
 
-@pytest.mark.parametrize(("name", "args", "kwargs", "x"), ROWS, ids=lambda v: str(v)[:24])
-def test_config_round_trip(name, args, kwargs, x):
-    layer = getattr(layers, name)(*args, **kwargs)
+@pytest.mark.parametrize("row, variant", oracle.cases(oracle.LAYERS))
+def test_config_round_trip(row, variant):
+    layer = getattr(layers, row.name)(**variant)
     config = layers.serialize(layer)
-    again = layers.deserialize(config)
-    assert again.get_config() == layer.get_config()
-    assert config["class_name"] == name
+    assert config["module"] == "keras.layers" and config["class_name"] == row.name
+    for again in (layers.deserialize(json.loads(json.dumps(config))), layers.get(config)):
+        assert type(again) is type(layer) and json.dumps(again.get_config()) == json.dumps(layer.get_config())
+    assert layers.get(layer) is layer
+    theirs = keras.layers.serialize(getattr(keras.layers, row.name)(**variant))
+    forgotten = {"dtype", "name", "noise_shape", "quantization_config"}
+    assert {k: config["config"].get(k) for k in theirs["config"] if k not in forgotten} == {
+        k: v for k, v in theirs["config"].items() if k not in forgotten
+    }
+    assert type(layers.deserialize(theirs)) is type(layer)
+
+
+def test_arguments_for_language_models_are_refused():
+    with pytest.raises(ValueError, match="lora_rank=2"):
+        layers.Dense(2, lora_rank=2)
 
 
 def test_lambda_passes_arguments_training_and_output_shape():

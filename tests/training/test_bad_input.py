@@ -196,6 +196,8 @@ COMPILE = {
     "metric": ({"metrics": ["accurate"]}, "accurate"),
     "metric loss name": ({"metrics": ["dice"]}, "dice"),
     "metric type": ({"metrics": ["mse", 3]}, "Received: 3"),
+    "number as metric": ({"metrics": [3]}, "Received: 3"),
+    "name as weight": ({"loss_weights": ["mse"]}, "numbers"),
     "metrics string": ({"metrics": "accuracy"}, "list, tuple, or dict"),
     "metrics dict": ({"metrics": {"klass": "mse"}}, "klass"),
     "weighted": ({"weighted_metrics": ["accurate"]}, "accurate"),
@@ -561,7 +563,7 @@ def test_a_generator_that_raises():
         (lambda y, p: ops.mean(y * 0.0), ValueError, "No gradients provided"),
         (lambda y, p: 1 / 0, ZeroDivisionError, "division"),
         (lambda y: y, TypeError, "positional argument"),
-        (lambda y, p: None, ValueError, "No gradients provided"),
+        (lambda y, p: None, ValueError, "must return an array or tensor.*Received: None"),
     ],
 )
 def test_losses_that_cannot_be(loss, error, match):

@@ -46,8 +46,8 @@ class Losses:
 
 
 def keras_r64(features=784):
-    # One start for all: float32 rounds differently in the two libraries, and from one start in ten a ReLU input that
-    # is zero but for rounding takes the other side within 200 steps; from there on the curves part.
+    # One start for all: from some starts rounding decides the side of a ReLU within 200 steps, and from there on the
+    # curves part. tests/training/test_rounding.py has the proof, and holds many starts to float64.
     keras.utils.set_random_seed(0)
     inputs = keras.layers.Input(shape=(features,))
     x = keras.layers.Dense(64, activation="relu")(inputs)

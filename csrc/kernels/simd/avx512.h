@@ -73,12 +73,14 @@ V_INLINE vf v_recip_normal(vf x)
     return _mm512_fmadd_ps(_mm512_fnmadd_ps(x, r, _mm512_set1_ps(1.0f)), r, r);
 }
 
-V_INLINE vf v_sqrt_normal(vf x)
+/* The step is nan for 0 and infinity: one instruction puts 0 and the largest number there. */
+V_INLINE vf v_sqrt_finite(vf x)
 {
     const vf y = _mm512_rsqrt14_ps(x);
     const vf s = _mm512_mul_ps(x, y);
     const vf e = _mm512_fnmadd_ps(s, _mm512_mul_ps(y, _mm512_set1_ps(0.5f)), _mm512_set1_ps(0.5f));
-    return _mm512_fmadd_ps(s, e, s);
+    const vi by_class = _mm512_set1_epi32(0x00e00800); /* 4 bits each: of +infinity FLT_MAX, of zero +0 */
+    return _mm512_fixupimm_ps(_mm512_fmadd_ps(s, e, s), x, by_class, 0);
 }
 
 V_INLINE vm v_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }

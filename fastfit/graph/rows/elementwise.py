@@ -47,6 +47,11 @@ def _erfinv(x):
     return sign * y
 
 
+def _sinc_grad(x, y, dy):
+    zero = A("equal", x, 0.0)
+    return dy * A("where", zero, 0.0, (A("cos", x * math.pi) - y) / A("where", zero, 1.0, x))
+
+
 # Unary, float ---------------------------------------------------------------------------------------------------------
 
 _C = 2.0 / math.sqrt(math.pi)
@@ -79,7 +84,7 @@ unary("tanh", np.tanh, lambda x, y, dy: A("tanh_grad", y, dy), native="tanh")
 unary("sigmoid", sigmoid, lambda x, y, dy: A("sigmoid_grad", y, dy), native="sigmoid")
 unary("softplus", softplus, lambda x, y, dy: dy * A("sigmoid", x), native="softplus")
 unary("i0", lambda x: np.i0(x).astype(np.asarray(x).dtype))
-unary("sinc", np.sinc)
+unary("sinc", np.sinc, _sinc_grad)
 unary("deg2rad", np.deg2rad, lambda x, y, dy: dy * (math.pi / 180.0))
 unary("rad2deg", np.rad2deg, lambda x, y, dy: dy * (180.0 / math.pi))
 
@@ -88,9 +93,7 @@ unary("rad2deg", np.rad2deg, lambda x, y, dy: dy * (180.0 / math.pi))
 unary("negative", np.negative, lambda x, y, dy: A("negative", dy), native="negative", promote="same")
 unary("abs", np.abs, lambda x, y, dy: dy * A("sign", x), native="abs", promote="same")
 unary("square", np.square, lambda x, y, dy: dy * (x * 2.0), native="square", promote="same")
-unary(
-    "relu", lambda x: np.maximum(x, 0), lambda x, y, dy: A("relu_grad", y, dy), native="relu", promote="same"
-)
+unary("relu", lambda x: np.maximum(x, 0), lambda x, y, dy: A("relu_grad", y, dy), native="relu", promote="same")
 unary("sign", np.sign, native="sign", promote="same", constant=True)
 unary("floor", np.floor, constant=True)
 unary("ceil", np.ceil, constant=True)
@@ -126,7 +129,46 @@ def _cast_grad(node, dy):
     return [A("cast", dy, dtype=x.dtype) if symbolic(x) and is_float(x.dtype) else None]
 
 
-define("cast", lambda x, dtype: (x.shape, dtype), lambda x, dtype: np.asarray(x).astype(dtype), _cast_grad, "cast")
+define(
+    "cast",
+    lambda x, dtype: (x.shape, dtype),
+    lambda x, dtype: np.asarray(x).astype(dtype),
+    _cast_grad,
+    "cast",
+    elementwise=True,
+)
+
+
+def _with_gradient_grad(node, dy):
+    found = node.attrs["gradient"](dy)
+    found = list(found) if isinstance(found, (list, tuple)) else [found]
+    if len(found) != len(node.inputs) - 1:
+        raise ValueError(
+            f"custom_gradient: expected a gradient for each of {len(node.inputs) - 1} arguments. Received: {len(found)}"
+        )
+    return [None, *found]
+
+
+# A value whose gradient is the user's: the first input, with the arguments that it was computed from.
+define(
+    "with_gradient",
+    lambda y, *xs, gradient: (y.shape, y.dtype),
+    lambda y, *xs, gradient: np.asarray(y),
+    _with_gradient_grad,
+)
+
+
+def _view_shape(x, dtype):
+    old, new = np.dtype(x.dtype).itemsize, np.dtype(dtype).itemsize
+    if old == new:
+        return x.shape, dtype
+    last = x.shape[-1] if x.shape else None
+    if last is None or last * old % new:
+        raise ValueError(f"view: a tensor of shape {tuple(x.shape)} and dtype {x.dtype} cannot be seen as {dtype}")
+    return (*x.shape[:-1], last * old // new), dtype
+
+
+define("view", _view_shape, lambda x, dtype: np.ascontiguousarray(x).reshape(np.shape(x)).view(dtype), constant=True)
 
 # Binary ---------------------------------------------------------------------------------------------------------------
 
@@ -275,4 +317,5 @@ define(
     _clip_grad,
     "clip",
     promote="same",
+    elementwise=True,
 )

@@ -65,16 +65,25 @@ def same_shape(x, **_):
 def unary(name, meaning, grad=None, native=None, promote="float", **options):
     """Define an op on each element. ``grad(x, y, dy)`` returns the gradient of x."""
     rule = None if grad is None else lambda node, dy: [grad(node.inputs[0], node.outputs[0], dy, **node.attrs)]
-    return define(name, same_shape, meaning, rule, native, promote=promote, **options)
+    return define(name, same_shape, meaning, rule, native, promote=promote, elementwise=True, **options)
 
 
 def predicate(name, meaning):
     """Define an op from each element to a bool."""
-    return define(name, lambda x, **_: (x.shape, "bool"), meaning, constant=True)
+    return define(name, lambda x, **_: (x.shape, "bool"), meaning, constant=True, elementwise=True)
+
+
+def _pair_shape(x, z):
+    if x is None or z is None:
+        raise TypeError(
+            "An operand is None. Sizes that are known only at run time, such as that of the batch, are None in .shape: "
+            "use fastfit.ops.shape(x)[0] instead of x.shape[0]."
+        )
+    return shapes.broadcast(x.shape, z.shape)
 
 
 def _binary_shape(x, z, **_):
-    return shapes.broadcast(x.shape, z.shape), x.dtype
+    return _pair_shape(x, z), x.dtype
 
 
 def binary(name, meaning, grad=None, native=None, promote="same", **options):
@@ -85,13 +94,14 @@ def binary(name, meaning, grad=None, native=None, promote="same", **options):
         dx, dz = grad(x, z, node.outputs[0], dy)
         return [None if dx is None else unbroadcast(dx, x), None if dz is None else unbroadcast(dz, z)]
 
+    options["elementwise"] = True
     return define(name, _binary_shape, meaning, rule if grad else None, native, promote=promote, **options)
 
 
 def comparison(name, meaning):
     """Define an op from pairs of elements to bools."""
     return define(
-        name, lambda x, z: (shapes.broadcast(x.shape, z.shape), "bool"), meaning, promote="same", constant=True
+        name, lambda x, z: (_pair_shape(x, z), "bool"), meaning, promote="same", constant=True, elementwise=True
     )
 
 

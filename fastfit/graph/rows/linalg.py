@@ -42,10 +42,11 @@ def _matmul_grad(node, dy):
         dy = A("expand_dims", dy, axis=-2)
     dx = dz = None
     if symbolic(x):
-        dx = unbroadcast(A("matmul", dy, _swap(z2)), x2)
+        flat = len(z2.shape) == 2 and len(x2.shape) >= 2 and None not in z2.shape
+        dx = A("dense_dx", dy, z2) if flat else unbroadcast(A("matmul", dy, _swap(z2)), x2)
         dx = A("squeeze", dx, axis=0) if rx == 1 else dx
     if symbolic(z):
-        if len(z2.shape) == 2 and len(x2.shape) > 2:
+        if len(z2.shape) == 2 and None not in z2.shape:
             dz = A("dense_dw", x2, dy)
         else:
             dz = unbroadcast(A("matmul", _swap(x2), dy), z2)
@@ -116,7 +117,7 @@ define(
 
 
 def _einsum_shape(*xs, subscripts):
-    terms, out = _parse(subscripts, [len(x.shape) for x in xs])
+    terms, out = parse_einsum(subscripts, [len(x.shape) for x in xs])
     sizes = {}
     for term, x in zip(terms, xs, strict=True):
         if len(term) != len(x.shape):
@@ -126,7 +127,7 @@ def _einsum_shape(*xs, subscripts):
     return tuple(sizes[label] for label in out), xs[0].dtype
 
 
-def _parse(subscripts, ranks):
+def parse_einsum(subscripts, ranks):
     """Return (input labels, output labels), the ellipses spelled out with capital letters."""
     left, arrow, right = subscripts.replace(" ", "").partition("->")
     terms = left.split(",")
@@ -142,7 +143,7 @@ def _parse(subscripts, ranks):
 
 def _einsum_grad(node, dy):
     ranks = [len(x.shape) for x in node.inputs]
-    terms, out = _parse(node.attrs["subscripts"], ranks)
+    terms, out = parse_einsum(node.attrs["subscripts"], ranks)
     grads = []
     for i, x in enumerate(node.inputs):
         if not symbolic(x):
@@ -198,6 +199,52 @@ def _det_grad(node, dy):
     return [scale * _swap(A("inv", x))]
 
 
+def _lu_factor(x):
+    a = np.array(x)
+    n = min(a.shape[-2:])
+    pivots = np.zeros((*a.shape[:-2], n), "int32")
+    for m, rows in zip(a.reshape(-1, *a.shape[-2:]), pivots.reshape(-1, n), strict=True):
+        for k in range(n):
+            rows[k] = p = k + int(np.argmax(np.abs(m[k:, k])))
+            m[[k, p]] = m[[p, k]]
+            if m[k, k] != 0:
+                m[k + 1 :, k] /= m[k, k]
+                m[k + 1 :, k + 1 :] -= np.outer(m[k + 1 :, k], m[k, k + 1 :])
+    return a, pivots
+
+
+def _cholesky(x, upper=False):
+    lower = np.linalg.cholesky(x)
+    return np.swapaxes(lower, -1, -2) if upper else lower
+
+
+def _cholesky_grad(node, dy):
+    y = node.outputs[0]
+    lower, d = (_swap(y), _swap(dy)) if node.attrs.get("upper") else (y, dy)
+    inner = A("tril", A("matmul", _swap(lower), d), k=0)
+    inner = inner - 0.5 * inner * np.eye(y.shape[-1], dtype=y.dtype)
+    back = A("inv", lower)
+    half = A("matmul", _swap(back), A("matmul", inner, back))
+    return [0.5 * (half + _swap(half))]
+
+
+def _eigh_grad(node, dw, dv):
+    w, v = node.outputs
+    n = v.shape[-1]
+    eye = np.eye(n, dtype=v.dtype)
+    inner = None if dw is None else A("expand_dims", dw, axis=-1) * eye
+    if dv is not None:
+        gaps = A("expand_dims", w, axis=-2) - A("expand_dims", w, axis=-1)
+        turned = A("matmul", _swap(v), dv) * A("divide_no_nan", 1.0 - eye, gaps)
+        inner = turned if inner is None else inner + turned
+    full = A("matmul", v, A("matmul", inner, _swap(v)))
+    return [0.5 * (full + _swap(full))]
+
+
+def _slogdet_grad(node, _, dlog):
+    return [None] if dlog is None else _logdet_grad(node, dlog)
+
+
 def _logdet(x):
     return np.linalg.slogdet(x)[1]
 
@@ -215,12 +262,13 @@ _factorisation("inv", np.linalg.inv, _inv_grad)
 _factorisation("det", np.linalg.det, _det_grad)
 _factorisation("logdet", _logdet, _logdet_grad)
 _factorisation("solve", _solve, _solve_grad)
-_factorisation("cholesky", lambda x, upper=False: np.linalg.cholesky(x, upper=upper))
+_factorisation("cholesky", _cholesky, _cholesky_grad)
+_factorisation("lu_factor", _lu_factor)
 _factorisation("qr", lambda x, mode="reduced": tuple(np.linalg.qr(x, mode=mode)))
 _factorisation("svd", lambda x, full_matrices=True, compute_uv=True: _svd(x, full_matrices, compute_uv))
-_factorisation("eigh", lambda x: tuple(np.linalg.eigh(x)))
+_factorisation("eigh", lambda x: tuple(np.linalg.eigh(x)), _eigh_grad)
 _factorisation("eig", lambda x: tuple(np.linalg.eig(x)))
-_factorisation("slogdet", lambda x: tuple(np.linalg.slogdet(x)))
+_factorisation("slogdet", lambda x: tuple(np.linalg.slogdet(x)), _slogdet_grad)
 _factorisation("pinv", lambda x, rcond=None: np.linalg.pinv(x) if rcond is None else np.linalg.pinv(x, rcond))
 _factorisation("lstsq", lambda a, b, rcond=None: np.linalg.lstsq(a, b, rcond=rcond)[0])
 

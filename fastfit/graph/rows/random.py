@@ -148,5 +148,3 @@ define(
     _categorical,
     constant=True,
 )
-
-

@@ -52,13 +52,15 @@ def _extreme_grad(x, y, dy, axis, keepdims):
 
 
 def _prod_grad(x, y, dy, axis, keepdims):
-    # Products of the others rather than y / x, which fails at a zero.
-    axes = shapes.axes_in(axis, len(x.shape))
-    if len(axes) == 1:
-        before = A("cumprod", x, axis=axes[0], exclusive=True)
-        after = A("flip", A("cumprod", A("flip", x, axis=axes[0]), axis=axes[0], exclusive=True), axis=axes[0])
-        return keep_axes(dy, x, axis, keepdims) * before * after
-    return keep_axes(dy, x, axis, keepdims) * keep_axes(y, x, axis, keepdims) / x
+    # The product of the others: y / x but for zeros. One zero alone gets the product of the rest, two leave nothing.
+    zero = A("equal", x, 0)
+    rest = A("where", zero, 1, x)
+    product = A("prod", rest, axis=axis, keepdims=True)
+    zeros = A("sum", mask_like(zero, x), axis=axis, keepdims=True)
+    others = A(
+        "where", zero, A("where", A("equal", zeros, 1), product, 0), A("where", A("equal", zeros, 0), product / rest, 0)
+    )
+    return keep_axes(dy, x, axis, keepdims) * others
 
 
 def _sum_like_keras(x, axis=None, keepdims=False):
@@ -74,9 +76,7 @@ define(
         "int32" if x.dtype == "bool" else x.dtype,
     ),
     lambda x, axis=None, keepdims=False: _sum_like_keras(x, _axis(axis), keepdims),
-    lambda node, dy: [
-        _sum_grad(node.inputs[0], None, dy, node.attrs.get("axis"), node.attrs.get("keepdims", False))
-    ],
+    lambda node, dy: [_sum_grad(node.inputs[0], None, dy, node.attrs.get("axis"), node.attrs.get("keepdims", False))],
     "sum",
     promote="same",
 )
@@ -169,6 +169,39 @@ def _sum64_grad(node, dy):
     return [dx * A("cast", w, dtype=x.dtype), None]
 
 
+def _sum_above(x, w, limits, below):
+    limits = np.asarray(limits)
+    ascending = len(limits) > 4 and np.all(np.diff(limits) > 0)
+    if not ascending:
+        above = np.asarray(x)[None] > limits[:, None, None]
+        return np.sum(np.where(above != below, np.asarray(w, np.float64)[None], 0.0), axis=1)
+    # the number of limits below each value; nan is above none
+    bucket = np.where(np.isnan(x), 0, np.searchsorted(limits, x, side="left"))
+    sums = np.zeros((len(limits) + 1, np.shape(x)[1]))
+    np.add.at(sums, (bucket, np.broadcast_to(np.arange(sums.shape[1]), bucket.shape)), w)
+    return np.cumsum(sums, axis=0)[:-1] if below else np.cumsum(sums[::-1], axis=0)[::-1][1:]
+
+
+def _sum_into(w, index, size):
+    w, index = np.ravel(w), np.ravel(index)
+    valid = (index >= 0) & (index < size)
+    return np.bincount(index[valid], np.asarray(w, np.float64)[valid], size)
+
+
+# Of every column, by thresholds, and by class ids.
+define(
+    "sum_rows64",
+    lambda x, w=None: (x.shape[1:], "float64"),
+    lambda x, w=None: np.sum(np.asarray(x, np.float64) * (1.0 if w is None else np.asarray(w, np.float64)), axis=0),
+    constant=True,
+)
+define(
+    "sum_above64",
+    lambda x, w, limits, below: ((limits.shape[0], x.shape[1]), "float64"),
+    _sum_above,
+    constant=True,
+)
+define("sum_into64", lambda w, i, size: ((size,), "float64"), _sum_into, constant=True)
 # Everything summed in float64; weights, one per row or per leading axes, are optional.
 define("sum64", lambda x, weights=None: ((), "float64"), _sum64, _sum64_grad, "sum64")
 define(

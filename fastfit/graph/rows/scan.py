@@ -4,7 +4,6 @@ import numpy as np
 
 from fastfit.graph.op import apply, define
 from fastfit.graph.rows.helpers import same_shape
-from fastfit.graph.shapes import axis_in
 
 A = apply
 
@@ -17,25 +16,14 @@ def _cumsum_grad(node, dy):
 define("cumsum", same_shape, lambda x, axis: np.cumsum(x, axis=axis, dtype=x.dtype), _cumsum_grad, promote="same")
 
 
-def _cumprod(x, axis, exclusive=False):
-    y = np.cumprod(x, axis=axis, dtype=x.dtype)
-    if not exclusive:
-        return y
-    y = np.roll(y, 1, axis=axis)
-    y[(slice(None),) * axis_in(axis, y.ndim) + (0,)] = 1
-    return y
-
-
 def _cumprod_grad(node, dy):
-    if node.attrs.get("exclusive"):
-        raise NotImplementedError("cumprod: gradient of the exclusive form (a second derivative of prod)")
     x, y, axis = node.inputs[0], node.outputs[0], node.attrs["axis"]
     # Fails at a zero of x, as y / x does; a product of non-zero numbers is what this op is for.
     tail = A("flip", A("cumsum", A("flip", dy * y, axis=axis), axis=axis), axis=axis)
     return [tail / x]
 
 
-define("cumprod", same_shape, _cumprod, _cumprod_grad, promote="same")
+define("cumprod", same_shape, lambda x, axis: np.cumprod(x, axis=axis, dtype=x.dtype), _cumprod_grad, promote="same")
 
 
 def _cummax(ufunc):

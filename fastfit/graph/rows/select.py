@@ -33,6 +33,7 @@ define(
     "where",
     promote="same",
     operands=slice(1, 3),
+    elementwise=True,
 )
 
 # getitem --------------------------------------------------------------------------------------------------------------
@@ -234,9 +235,7 @@ define(
     "top_k",
     lambda x, k, sorted=True: [((*x.shape[:-1], k), x.dtype), ((*x.shape[:-1], k), "int32")],
     _top_k,
-    lambda node, dy, _: [
-        None if dy is None else A("put_along_axis", dy, node.outputs[1], node.inputs[0], axis=-1)
-    ],
+    lambda node, dy, _: [None if dy is None else A("put_along_axis", dy, node.outputs[1], node.inputs[0], axis=-1)],
 )
 
 

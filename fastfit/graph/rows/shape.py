@@ -249,9 +249,14 @@ def _tile_grad(node, dy):
     repeats = (1,) * (rank - len(repeats)) + repeats
     if shape.count(None) > 1:
         raise NotImplementedError("tile: gradient with several unknown dimensions")
-    pairs = [p for r, d in zip(repeats, shape, strict=True) for p in (r, -1 if d is None else d)]
-    total = A("sum", A("reshape", dy, newshape=tuple(pairs)), axis=tuple(range(0, 2 * rank, 2)), keepdims=False)
-    return [reshape_to(total, x)]
+    pairs, axes = [], []
+    for r, d in zip(repeats, shape, strict=True):
+        if r != 1:  # an axis of its own for the repeats
+            axes.append(len(pairs))
+            pairs.append(r)
+        pairs.append(-1 if d is None else d)
+    total = A("reshape", dy, newshape=tuple(pairs))
+    return [reshape_to(A("sum", total, axis=tuple(axes)) if axes else total, x)]
 
 
 define("tile", _tile_shape, lambda x, repeats: np.tile(x, repeats), _tile_grad)
@@ -280,9 +285,7 @@ def _repeat_grad(node, dy):
     return [A("sum", A("reshape", dy, newshape=shape), axis=axis + 1, keepdims=False)]
 
 
-define(
-    "repeat", _repeat_shape, lambda x, repeats, axis: np.repeat(x, repeats, axis=axis), _repeat_grad
-)
+define("repeat", _repeat_shape, lambda x, repeats, axis: np.repeat(x, repeats, axis=axis), _repeat_grad)
 
 
 def _pad_shape(x, pad_width, mode="constant", constant_values=0):
@@ -297,9 +300,23 @@ def _pad(x, pad_width, mode="constant", constant_values=0):
 
 def _pad_grad(node, dy):
     if node.attrs.get("mode", "constant") != "constant":
-        raise NotImplementedError(f"pad: gradient in mode {node.attrs['mode']!r}")
-    key = tuple(slice(before, -after if after else None) for before, after in node.attrs["pad_width"])
+        return [A("pad_grad", dy, node.inputs[0], **node.attrs)]
+    key = tuple(slice(before or None, -after or None) for before, after in node.attrs["pad_width"])
     return [A("getitem", dy, key=key)]
 
 
+def _pad_back(dy, x, pad_width, mode="constant", constant_values=0):
+    """Sum what padding has copied into the places that it was copied from."""
+    places = np.pad(np.arange(1, np.size(x) + 1).reshape(np.shape(x)), pad_width, mode=mode)
+    dx = np.zeros(np.size(x) + 1, np.asarray(dy).dtype)
+    np.add.at(dx, places.ravel(), np.ravel(dy))
+    return dx[1:].reshape(np.shape(x))
+
+
 define("pad", _pad_shape, _pad, _pad_grad)
+define(
+    "pad_grad",
+    lambda dy, x, **_: (x.shape, dy.dtype),
+    _pad_back,
+    lambda node, g: [A("pad", g, **{**node.attrs, "constant_values": 0}), None],
+)

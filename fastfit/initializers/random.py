@@ -1,119 +1,68 @@
-"""Initial values of weights."""
+"""Initializers that draw random values."""
 
 import math
 
 import numpy as np
 
-from fastfit.utils.registry import Registry
+from fastfit.graph.randomness import SeedGenerator
+from fastfit.initializers.initializer import Initializer, standard_dtype
+from fastfit.utils.registry import deserialize_keras_object, serialize_keras_object
 from fastfit.utils.seeds import make_default_seed
 
 # Standard deviation of a unit normal truncated at two standard deviations.
 _TRUNCATED_STDDEV = 0.87962566103423978
 
 
-class Initializer:
-    """Base of initializers: callables ``(shape, dtype) -> array``."""
-
-    def __call__(self, shape, dtype=None):
-        raise NotImplementedError("Initializer subclasses must implement the `__call__()` method.")
-
-    def get_config(self):
-        return {}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)
-
-    def clone(self):
-        """Return an initializer of the same configuration."""
-        return type(self).from_config(self.get_config())
-
-
-class Zeros(Initializer):
-    """All 0."""
-
-    def __call__(self, shape, dtype=None):
-        return np.zeros(shape, dtype or "float32")
-
-
-class Ones(Initializer):
-    """All 1."""
-
-    def __call__(self, shape, dtype=None):
-        return np.ones(shape, dtype or "float32")
-
-
-class Constant(Initializer):
-    """All ``value``.
-
-    Parameters
-    ----------
-    value : float, default=0.0
-    """
-
-    def __init__(self, value=0.0):
-        self.value = value
-
-    def __call__(self, shape, dtype=None):
-        return np.full(shape, self.value, dtype or "float32")
-
-    def get_config(self):
-        value = self.value.tolist() if isinstance(self.value, (np.ndarray, np.generic)) else self.value
-        return {"value": value}
-
-
-class Identity(Initializer):
-    """``gain`` on the diagonal of a matrix, 0 elsewhere.
-
-    Parameters
-    ----------
-    gain : float, default=1.0
-    """
-
-    def __init__(self, gain=1.0):
-        self.gain = gain
-
-    def __call__(self, shape, dtype=None):
-        if len(shape) != 2:
-            raise ValueError(f"Identity matrix initializer can only be used for 2D matrices. Received: shape={shape}")
-        return self.gain * np.eye(*shape, dtype=dtype or "float32")
-
-    def get_config(self):
-        return {"gain": self.gain}
-
-
 class _Random(Initializer):
-    """An initializer with a seed: the same instance gives the same values at each call."""
+    """An initializer with a seed.
+
+    With a number (or none, then one is drawn) the same instance gives the same values at each call; with a
+    `SeedGenerator`, others each time.
+    """
 
     def __init__(self, seed=None):
+        if isinstance(seed, dict):  # of a config
+            seed = deserialize_keras_object(seed, {"SeedGenerator": SeedGenerator})
+        if seed is not None and not isinstance(seed, (int, np.integer, SeedGenerator)):
+            raise ValueError(
+                f"`seed` argument should be an int or an instance of `SeedGenerator()`. Received: seed={seed!r}"
+            )
         self._init_seed = seed
-        self.seed = make_default_seed() if seed is None else int(seed)
+        self.seed = make_default_seed() if seed is None else seed
 
     def _rng(self):
-        return np.random.default_rng(abs(self.seed))
+        seed = self.seed.next() if isinstance(self.seed, SeedGenerator) else int(self.seed)
+        return np.random.default_rng(abs(seed))
 
     def get_config(self):
-        return {"seed": self._init_seed}
+        return {"seed": serialize_keras_object(self._init_seed)}
+
+
+def _float_kind(dtype):
+    return np.float64 if np.dtype(standard_dtype(dtype)) == np.float64 else np.float32
+
+
+def _placed(values, shift, scale, dtype):
+    kind = values.dtype.type
+    return (values * kind(scale) + kind(shift)).astype(standard_dtype(dtype), copy=False)
 
 
 def _normal(rng, shape, mean, stddev, dtype):
-    values = rng.standard_normal(shape, dtype=np.float32)
-    return (values * np.float32(stddev) + np.float32(mean)).astype(dtype or "float32", copy=False)
+    return _placed(rng.standard_normal(shape, dtype=_float_kind(dtype)), mean, stddev, dtype)
 
 
 def _truncated_normal(rng, shape, mean, stddev, dtype):
-    values = rng.standard_normal(math.prod(shape), dtype=np.float32)
+    kind = _float_kind(dtype)
+    values = rng.standard_normal(math.prod(shape), dtype=kind)
     bad = np.flatnonzero(np.abs(values) > 2)
     while bad.size:
-        values[bad] = rng.standard_normal(bad.size, dtype=np.float32)
+        values[bad] = rng.standard_normal(bad.size, dtype=kind)
         bad = bad[np.abs(values[bad]) > 2]
-    values = values.reshape(shape) * np.float32(stddev) + np.float32(mean)
-    return values.astype(dtype or "float32", copy=False)
+    return _placed(values.reshape(shape), mean, stddev, dtype)
 
 
 def _uniform(rng, shape, low, high, dtype):
-    values = rng.random(shape, dtype=np.float32)
-    return (values * np.float32(high - low) + np.float32(low)).astype(dtype or "float32", copy=False)
+    return _placed(rng.random(shape, dtype=_float_kind(dtype)), low, high - low, dtype)
 
 
 class RandomNormal(_Random):
@@ -338,7 +287,7 @@ class Orthogonal(_Random):
         q = q * np.sign(np.diag(r))  # else the distribution would not be uniform
         if rows < cols:
             q = q.T
-        return (self.gain * q.reshape(shape)).astype(dtype or "float32")
+        return (self.gain * q.reshape(shape)).astype(standard_dtype(dtype))
 
     def get_config(self):
         return {"gain": self.gain, **super().get_config()}
@@ -354,71 +303,3 @@ def compute_fans(shape, input_axes=None, output_axes=None):
         return shape[0], shape[0]
     field = math.prod(shape[:-2])
     return shape[-2] * field, shape[-1] * field
-
-
-def make_value(initializer, shape, dtype):
-    """Return the initial array that an initializer, its name, a callable or an array stands for."""
-    if not isinstance(initializer, (str, dict)) and not callable(initializer):
-        value = np.asarray(initializer)
-    else:
-        initializer = get(initializer)
-        value = np.asarray(initializer(shape, dtype=dtype))
-    if value.shape != tuple(shape):
-        raise ValueError(f"The initializer gave shape {value.shape}, but the weight has shape {tuple(shape)}.")
-    return value.astype(dtype, copy=False) if _is_numpy_dtype(dtype) else value
-
-
-def _is_numpy_dtype(dtype):
-    try:
-        np.dtype(dtype)
-    except TypeError:
-        return False
-    return True
-
-
-constant, glorot_normal, glorot_uniform = Constant, GlorotNormal, GlorotUniform
-he_normal, he_uniform, lecun_normal, lecun_uniform = HeNormal, HeUniform, LecunNormal, LecunUniform
-identity, ones, zeros, orthogonal = Identity, Ones, Zeros, Orthogonal
-random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
-variance_scaling, IdentityInitializer, OrthogonalInitializer = VarianceScaling, Identity, Orthogonal
-
-_REGISTRY = Registry(
-    "initializer",
-    "initializers",
-    [
-        *(Zeros, Ones, Constant, Identity, RandomNormal, TruncatedNormal, RandomUniform, VarianceScaling),
-        *(GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal),
-    ],
-    {
-        "IdentityInitializer": Identity,
-        "OrthogonalInitializer": Orthogonal,
-        "normal": RandomNormal,
-        "uniform": RandomUniform,
-        "zero": Zeros,
-        "one": Ones,
-    },
-)
-
-
-def get(identifier):
-    """Return the initializer that a name, config, class, callable, array or instance stands for."""
-    if isinstance(identifier, (np.ndarray, list, tuple)) or hasattr(identifier, "__array__"):
-        value = np.asarray(identifier)
-
-        def from_array(shape, dtype=None):
-            if value.shape != tuple(shape):
-                raise ValueError(f"Expected `shape` to be {value.shape}, the initial array's. Received: shape={shape}")
-            return value if dtype is None else value.astype(dtype)
-
-        return from_array
-    return _REGISTRY.get(identifier)
-
-
-def serialize(initializer):
-    """Return the config of an initializer."""
-    return _REGISTRY.serialize(initializer)
-
-
-def deserialize(config, custom_objects=None):
-    """Return the initializer of a config."""
-    return _REGISTRY.deserialize(config, custom_objects)

@@ -1,0 +1,26 @@
+"""Initializer: the base class."""
+
+from fastfit import config
+
+
+class Initializer:
+    """Base of initializers: callables ``(shape, dtype) -> array``."""
+
+    def __call__(self, shape, dtype=None):
+        raise NotImplementedError("Initializer subclasses must implement the `__call__()` method.")
+
+    def get_config(self):
+        return {}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+    def clone(self):
+        """Return an initializer of the same configuration."""
+        return type(self).from_config(self.get_config())
+
+
+def standard_dtype(dtype):
+    """Return the dtype to make: floatx if none is given."""
+    return config.floatx() if dtype is None else dtype

@@ -1,0 +1,203 @@
+"""Steps that the user writes: `train_step`, `test_step`, `predict_step`, `compute_loss`, `compute_metrics`.
+
+They are called once, inside a trace. What they return for the logs is kept in variables that the program sets, so
+that no Python runs while it trains.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+
+from fastfit import ops
+from fastfit.graph import rewrite, trace
+from fastfit.graph.differentiate import gradients as tensor_gradients
+from fastfit.graph.tensor import KerasTensor
+from fastfit.graph.variable import Variable
+from fastfit.utils import nest
+from fastfit.utils.py_dataset import pack_x_y_sample_weight, unpack_x_y_sample_weight
+
+
+def gradients(loss, variables):
+    """Return the gradients of a loss, inside a `train_step` or another function that is traced.
+
+    Parameters
+    ----------
+    loss : KerasTensor
+        A float scalar.
+    variables : list of Variable or KerasTensor
+
+    Returns
+    -------
+    list of KerasTensor or None
+        None for a variable that the loss does not depend on.
+
+    Raises
+    ------
+    RuntimeError
+        Outside of a traced function: there values have no history.
+    NotImplementedError
+        An op on the way has no gradient rule.
+    """
+    current = trace.current()
+    if current is None:
+        raise RuntimeError(
+            "fastfit.gradients works where a step is traced, such as a model's train_step: the values of an eager "
+            "computation have no history to differentiate."
+        )
+    variables = list(variables)
+    targets = [current.variables.get(v) if isinstance(v, Variable) else v for v in variables]
+    (fused,), _ = rewrite.fuse([loss]) if isinstance(loss, KerasTensor) else ((loss,), None)
+    found = iter(tensor_gradients(fused, [t for t in targets if t is not None]))
+    return [None if t is None else next(found) for t in targets]
+
+
+class CustomSteps:
+    """The default steps, which subclasses of `Model` override."""
+
+    def train_step(self, data):
+        """Do one step of training: traced once, run natively.
+
+        Parameters
+        ----------
+        data : tuple
+            (x,), (x, y) or (x, y, sample_weight) of symbolic tensors, in the form that `fit` was given.
+
+        Returns
+        -------
+        dict
+            What the logs show: names to scalars.
+        """
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=True)
+        loss = call_compute_loss(self, x, y, y_pred, sample_weight, True)
+        self._track_loss(loss, x, y_pred)
+        variables = self.trainable_variables
+        self.optimizer.apply(gradients(self.optimizer.scale_loss(loss), variables), variables)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data):
+        """Do one step of evaluation. Parameters and result as of `train_step`."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=False)
+        self._track_loss(call_compute_loss(self, x, y, y_pred, sample_weight, False), x, y_pred)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def predict_step(self, data):
+        """Return the outputs for a batch."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self(x, training=False)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Update the compiled metrics with a batch.
+
+        Returns
+        -------
+        dict
+            Names to running values.
+        """
+        del x
+        self._update_metrics(nest.flatten(y), nest.flatten(y_pred), nest.flatten(sample_weight))
+        return self.get_metrics_result()
+
+
+METHODS = {"train": "train_step", "test": "test_step", "predict": "predict_step"}
+
+
+def is_custom(model, kind):
+    """Whether a subclass says itself what a step does."""
+    names = [METHODS[kind]] + (["compute_loss", "compute_metrics"] if kind != "predict" else [])
+    return any(overridden(model, name) for name in names)
+
+
+def overridden(model, name):
+    """Whether a subclass of the model's own classes has a method of this name."""
+    method = getattr(type(model), name)
+    return not method.__module__.startswith("fastfit.training.")
+
+
+def owns_loss(model):
+    """Whether targets are the business of the user's code alone."""
+    return any(overridden(model, name) for name in ("train_step", "test_step", "compute_loss"))
+
+
+def call_compute_loss(model, x, y, y_pred, sample_weight, training):
+    """Call the model's compute_loss, which may have been written without the argument `training`."""
+    parameters = inspect.signature(model.compute_loss).parameters
+    takes = "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    extra = {"training": training} if takes else {}
+    return model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **extra)
+
+
+def trace_custom(model, kind, x, y, w, current):
+    """Call the user's step inside a trace.
+
+    Parameters
+    ----------
+    model : Model
+    kind : {"train", "test"}
+    x, y, w : list of KerasTensor or None
+    current : Trace
+        Gets the updates, and the gradients that the optimizer was given.
+
+    Returns
+    -------
+    (Optimizer or None, list of (Variable, KerasTensor))
+    """
+    current.applied = []
+    y_in = _pack_targets(model, y)
+    model._settle_outputs(len(y))
+    if any(m.metric is None for m in model._output_metrics):  # names that depend on shapes: the step asks for metrics
+        with trace.Trace():
+            y_pred = nest.flatten(model._call_for_step(x, training=False))
+        for m in model._output_metrics:
+            if y[m.output] is not None:
+                m.resolve(y[m.output], y_pred[m.output])
+    result = getattr(model, METHODS[kind])(pack_x_y_sample_weight(model._pack_inputs(x), y_in, _pack_targets(model, w)))
+    if not isinstance(result, dict):
+        raise TypeError(
+            f"{type(model).__name__}.{METHODS[kind]} must return a dict of names and scalars for the logs. "
+            f"Received: {result!r}"
+        )
+    _keep_logs(model, kind, result, current)
+    if len(current.applied) > 1 or any(o is not model.optimizer for o, _ in current.applied):
+        raise NotImplementedError(
+            f"{type(model).__name__}.{METHODS[kind]} may apply gradients once, with the optimizer that compile() was "
+            "given. Sum the losses, or train the parts with models of their own."
+        )
+    return current.applied[0] if current.applied else (None, [])
+
+
+def _pack_targets(model, tensors):
+    if all(t is None for t in tensors):
+        return None
+    graph = model._graph_model()
+    struct = None if graph is None else graph._outputs_struct
+    if struct is not None and nest.is_nested(struct) and len(nest.flatten(struct)) == len(tensors):
+        return nest.pack_like(struct, tensors)
+    return tensors[0] if len(tensors) == 1 else list(tensors)
+
+
+def _keep_logs(model, kind, result, current):
+    """Decide what the logs show: the metrics if the step names just these, else what its last batch returned."""
+    flat = {}
+    for key, value in result.items():
+        flat.update(value if isinstance(value, dict) else {key: value})
+    kept = model._step_logs.setdefault(kind, {})
+    model._step_logs[kind] = found = {}
+    updated = {id(v) for v in current.updates}
+    metrics = {m.name: m for m in model.metrics}
+    if set(flat) == set(metrics) and all(updated & {id(v) for v in m.variables} for m in metrics.values()):
+        del model._step_logs[kind]
+        return
+    for key, value in flat.items():
+        value = ops.cast(ops.convert_to_tensor(value), "float32")
+        shape = tuple(value.shape)
+        if None in shape:
+            raise ValueError(f"Value {key!r} of {METHODS[kind]} has a value per row, shape {shape}: reduce it first.")
+        variable = kept.get(key)
+        if variable is None or variable.shape != shape:
+            variable = Variable(np.zeros(shape, "float32"), trainable=False, name=f"{kind}_{key}")
+        variable.assign(value)
+        found[key] = variable
