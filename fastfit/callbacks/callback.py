@@ -21,6 +21,30 @@ class Callback:
     # Class attributes too: a subclass may forget super().__init__().
     params = None
     _model = None
+    # What `get_state` returns; and whether `set_state` is about to be called.
+    _state_attributes = ()
+    _resumes = False
+    # Hooks of this one are called after those of all others.
+    _runs_last = False
+
+    @property
+    def _idle_hooks(self):
+        """The names of batch hooks that do nothing the way this callback is set up."""
+        return ()
+
+    def get_state(self):
+        """Return what a later process needs to go on with this callback; `BackupAndRestore` keeps it.
+
+        Returns
+        -------
+        dict
+            Names to numbers, text, arrays, None, or lists and dicts of these.
+        """
+        return {name: getattr(self, name) for name in self._state_attributes}
+
+    def set_state(self, state):
+        """Go on where another process called `get_state`; comes after ``on_train_begin``."""
+        vars(self).update(state)
 
     @property
     def model(self):

@@ -17,6 +17,8 @@ def _overrides(callback, hooks):
         if hook in vars(callback):
             return True
         function = getattr(type(callback), hook, None)
+        if hook in getattr(callback, "_idle_hooks", ()):
+            continue
         if function not in (None, getattr(Callback, hook)) and function is not getattr(ProgbarLogger, hook):
             return True
     return False
@@ -48,6 +50,7 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             if not hasattr(callback, "set_model"):
                 raise ValueError(f"Every callback must be a `Callback` instance. Received: {callback!r}")
+        self._any_runs_last = any(getattr(c, "_runs_last", False) for c in self.callbacks)
         self._history = self._find(History)
         self._progbar = self._find(ProgbarLogger)
         if self._history is None and add_history:
@@ -80,6 +83,7 @@ class CallbackList(Callback):
     def append(self, callback):
         """Add a callback."""
         self.callbacks.append(callback)
+        self._any_runs_last = self._any_runs_last or getattr(callback, "_runs_last", False)
         self.has_train_batch_hooks |= _overrides(callback, _TRAIN_BATCH_HOOKS)
         self.has_test_batch_hooks |= _overrides(callback, _TEST_BATCH_HOOKS)
         self.has_predict_batch_hooks |= _overrides(callback, _PREDICT_BATCH_HOOKS)
@@ -110,9 +114,15 @@ class CallbackList(Callback):
 
     def _each(self, hook, *args, logs=None, as_is=False):
         logs = (logs or {}) if as_is else pythonify_logs(logs)
-        for callback in self.callbacks:
+        for callback in self._in_order():
             getattr(callback, hook)(*args, logs)
         return logs
+
+    def _in_order(self):
+        """The callbacks; one that saves what the others know comes after them."""
+        if not self._any_runs_last:
+            return self.callbacks
+        return sorted(self.callbacks, key=lambda c: getattr(c, "_runs_last", False))
 
     def on_batch_begin(self, batch, logs=None):
         self._each("on_batch_begin", batch, logs=logs)
@@ -146,7 +156,16 @@ class CallbackList(Callback):
         self._each("on_predict_batch_end", batch, logs=logs, as_is=True)
 
     def on_train_begin(self, logs=None):
+        for callback in self.callbacks:
+            if hasattr(callback, "_announce"):
+                callback._announce(self.callbacks)
         self._each("on_train_begin", logs=logs)
+
+    def settle(self):
+        """Let callbacks give back weights that they hold, before training ends."""
+        for callback in self.callbacks:
+            if hasattr(callback, "_settle"):
+                callback._settle()
 
     def on_train_end(self, logs=None):
         self._each("on_train_end", logs=logs)

@@ -31,9 +31,10 @@ class CSVLogger(Callback):
         self.csv_file = None
 
     def on_train_begin(self, logs=None):
-        if self.append and os.path.exists(self.filename):
+        append = self.append or self._resumes
+        if append and os.path.exists(self.filename):
             self.append_header = os.path.getsize(self.filename) == 0
-        self.csv_file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115  closed at the end
+        self.csv_file = open(self.filename, "a" if append else "w", newline="")  # noqa: SIM115  closed at the end
         self.writer = None
         self.keys = None
 
@@ -45,12 +46,25 @@ class CSVLogger(Callback):
             if not any(key.startswith("val_") for key in self.keys):
                 self.keys += [f"val_{key}" for key in self.keys]
         if self.writer is None:
-            self.writer = csv.DictWriter(self.csv_file, fieldnames=["epoch", *self.keys], delimiter=self.sep)
+            self.writer = self._new_writer()
             if self.append_header:
                 self.writer.writeheader()
         row = {"epoch": epoch, **{key: _cell(logs[key]) if key in logs else "NA" for key in self.keys}}
         self.writer.writerow(row)
         self.csv_file.flush()
+
+    def _new_writer(self):
+        return csv.DictWriter(self.csv_file, fieldnames=["epoch", *self.keys], delimiter=self.sep)
+
+    def get_state(self):
+        return {"keys": self.keys, "size": os.path.getsize(self.filename), "append_header": self.append_header}
+
+    def set_state(self, state):
+        """Drop the rows of epochs that will be trained again."""
+        self.keys, self.append_header = state["keys"], state["append_header"]
+        self.writer = None if self.keys is None else self._new_writer()
+        if os.path.getsize(self.filename) > state["size"]:
+            self.csv_file.truncate(state["size"])
 
     def on_train_end(self, logs=None):
         if self.csv_file is not None:

@@ -24,6 +24,8 @@ class EarlyStopping(MonitorCallback):
         Epochs before this one are not watched.
     """
 
+    _state_attributes = ("monitor", "wait", "stopped_epoch", "best", "best_epoch", "best_weights")
+
     def __init__(
         self,
         monitor="val_loss",

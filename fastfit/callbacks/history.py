@@ -18,6 +18,8 @@ class History(Callback):
         The epochs, from 0.
     """
 
+    _state_attributes = ("history", "epoch", "_logged")
+
     def __init__(self):
         super().__init__()
         self.history = {}

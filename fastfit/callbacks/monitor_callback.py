@@ -75,21 +75,26 @@ class MonitorCallback(Callback):
 
     def get_monitor_value(self, logs):
         """Return the watched value, or None, with a warning, if it is not among the logs."""
-        logs = logs or {}
+        value = self._find_value(logs or {})
+        if value is None:
+            warnings.warn(
+                f"{type(self).__name__} conditioned on metric `{self.monitor}` which is not available. "
+                f"Available metrics are: {','.join(logs or {})}",
+                stacklevel=3,
+            )
+        return value
+
+    def _find_value(self, logs):
+        """Return the watched value or that of its other name, or None."""
         if self.monitor in logs:
             return logs[self.monitor]
         prefix = "val_" if self.monitor.startswith("val_") else ""
         twin = _TWINS.get(self.monitor.removeprefix("val_"))
-        if twin is not None and prefix + twin in logs:
-            warnings.warn(f"There is no `{self.monitor}`; watching `{prefix + twin}` instead.", stacklevel=3)
-            self.monitor = prefix + twin
-            return logs[self.monitor]
-        warnings.warn(
-            f"{type(self).__name__} conditioned on metric `{self.monitor}` which is not available. "
-            f"Available metrics are: {','.join(logs)}",
-            stacklevel=3,
-        )
-        return None
+        if twin is None or prefix + twin not in logs:
+            return None
+        warnings.warn(f"There is no `{self.monitor}`; watching `{prefix + twin}` instead.", stacklevel=4)
+        self.monitor = prefix + twin
+        return logs[self.monitor]
 
 
 def _names(model, attribute):

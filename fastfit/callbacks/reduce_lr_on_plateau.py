@@ -25,6 +25,8 @@ class ReduceLROnPlateau(MonitorCallback):
     min_lr : float, default=0.0
     """
 
+    _state_attributes = ("monitor", "best", "wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor="val_loss",

@@ -17,7 +17,7 @@ from fastfit.layers.described import Described
 from fastfit.layers.input_spec import assert_input_compatibility
 from fastfit.layers.shapes import as_spec, dtype_name, has_tensor, map_shapes, shapes_of
 from fastfit.layers.tracking import Tracked
-from fastfit.utils import nest
+from fastfit.utils import limits, nest
 from fastfit.utils.naming import auto_name
 
 _LEGACY_KEYWORDS = ("input_shape", "input_dim", "batch_input_shape", "weights", "autocast")
@@ -208,6 +208,7 @@ class Layer(Described, Tracked):
         dtype = self.dtype if dtype is None else dtype_name(dtype)
         if initializer is None:
             initializer = "glorot_uniform" if dtype.startswith(("float", "bfloat")) else "zeros"
+        limits.claim(shape, dtype)
         value = initializers.make_value(initializer, shape, dtype)
         variable = Variable(value, dtype=dtype, trainable=bool(trainable) and self.trainable, name=name)
         variable.regularizer = regularizers.get(regularizer)

@@ -3,6 +3,7 @@
 import math
 
 from fastfit.graph.variable import Variable
+from fastfit.utils import own_variables
 
 
 class Tracked:
@@ -136,6 +137,16 @@ class Tracked:
                 )
         for v, value in zip(own, weights, strict=True):
             v.assign(value)
+
+    def save_own_variables(self, store):
+        """Put the variables of this layer alone, without those of layers inside it, into a dict-like store."""
+        trainable, fixed = self._own_variables()
+        own_variables.save([*trainable, *fixed], store)
+
+    def load_own_variables(self, store):
+        """Set the variables of this layer alone from what `save_own_variables` has put into a store."""
+        trainable, fixed = self._own_variables()
+        own_variables.load([*trainable, *fixed], store, f"Layer '{self.name}'", getattr(self, "built", True))
 
     def count_params(self):
         """Return the number of scalars in the weights."""

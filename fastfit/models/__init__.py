@@ -5,3 +5,5 @@ from fastfit.models.cloning import model_from_json as model_from_json
 from fastfit.models.functional import Functional as Functional
 from fastfit.models.model import Model as Model
 from fastfit.models.sequential import Sequential as Sequential
+from fastfit.saving.files import load_model as load_model
+from fastfit.saving.files import save_model as save_model

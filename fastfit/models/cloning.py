@@ -6,15 +6,15 @@ from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
 from fastfit.layers.input import InputLayer
 from fastfit.models.functional import Functional
-from fastfit.models.functional_config import make_layer
 from fastfit.models.model import Model
 from fastfit.models.sequential import Sequential
+from fastfit.saving.configs import model_from_config
 from fastfit.utils import nest
 
 
 def model_from_json(json_string, custom_objects=None):
     """Return a model with fresh weights from what ``Model.to_json`` returned."""
-    return make_layer(json.loads(json_string), custom_objects)
+    return model_from_config(json.loads(json_string), custom_objects)
 
 
 def clone_model(model, input_tensors=None, clone_function=None, call_function=None, recursive=False, **kwargs):

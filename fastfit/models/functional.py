@@ -208,7 +208,9 @@ class Functional(Model):
         if "input_layers" not in config:
             return cls(**config)
         inputs, outputs = functional_config.rebuild(config, custom_objects)
-        return cls(inputs=inputs, outputs=outputs, name=config.get("name"), trainable=config.get("trainable"))
+        # True would reach inside, and unfreeze layers that are frozen.
+        trainable = None if config.get("trainable", True) else False
+        return cls(inputs=inputs, outputs=outputs, name=config.get("name"), trainable=trainable)
 
 
 Model._functional_class = Functional

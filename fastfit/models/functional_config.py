@@ -1,15 +1,19 @@
 """Functional models as configs, and back."""
 
+import functools
 import inspect
+import re
 
 import numpy as np
 
 from fastfit import layers as layer_registry
+from fastfit import ops
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
 from fastfit.layers.input import InputLayer
 from fastfit.layers.layer import Layer
 from fastfit.utils import nest
+from fastfit.utils.naming import to_snake_case
 from fastfit.utils.registry import MODULE_ROOT, Registry, config_of
 
 # The models' own modules add their classes, since they build on this one.
@@ -70,7 +74,7 @@ def _special(kind, config):
 def _encode_leaf(x):
     """Return what JSON can hold of an argument; an index may be a slice or an ellipsis, a constant an array."""
     if isinstance(x, slice):
-        return _special("slice", [x.start, x.stop, x.step])
+        return _special("slice", {"start": x.start, "stop": x.stop, "step": x.step})
     if x is Ellipsis:
         return _special("ellipsis", None)
     if isinstance(x, (np.ndarray, np.generic)):
@@ -79,10 +83,17 @@ def _encode_leaf(x):
 
 
 _DECODERS = {
-    "__slice__": lambda config: slice(*config),
+    "__slice__": lambda config: slice(config["start"], config["stop"], config["step"]),
     "__ellipsis__": lambda config: Ellipsis,
-    "__numpy__": lambda config: np.array(config["value"], config["dtype"]),
+    "__numpy__": lambda config: np.array(config["value"], _number_dtype(config["dtype"])),
 }
+
+
+def _number_dtype(name):
+    """Return a dtype of one number; names of others may stand for any amount of memory."""
+    if not isinstance(name, str) or not re.fullmatch(r"bool|u?int\d+|float\d+", name):
+        raise ValueError(f"The config holds an array of a dtype that is none of numbers. Received: {name!r}")
+    return np.dtype(name)
 
 
 def _entry(operation):
@@ -99,15 +110,32 @@ def make_layer(entry, custom_objects=None):
     return layer_registry.deserialize(entry, custom_objects)
 
 
+def _op_of_keras(entry):
+    """Return the function for an op in a graph that Keras has saved: the op's class, with its arguments as config."""
+    name = to_snake_case(entry["class_name"])
+    if entry["class_name"] == "GetItem":
+        return lambda x, key: x[tuple(key) if isinstance(key, list) else key]
+    if name.startswith("_") or not inspect.isfunction(getattr(ops, name, None)):
+        raise ValueError(f"The config holds an op of Keras that is not known here. Received: {entry['class_name']}")
+    settings = {key: value for key, value in entry["config"].items() if key not in ("name", "dtype")}
+    return functools.partial(getattr(ops, name), **settings)
+
+
 def rebuild(config, custom_objects=None):
     """Return (inputs, outputs) of a graph of new layers as a config describes it."""
     made, pending, outputs_of = {}, [], {}
     for entry in config["layers"]:
         name = entry.get("name") or entry["config"]["name"]
         if entry["class_name"] == "Op":
-            made[name] = entry["config"]["name"]
+            made[name] = functools.partial(apply, entry["config"]["name"])
+        elif str(entry.get("module")).startswith(f"{MODULE_ROOT}.src.ops."):
+            made[name] = _op_of_keras(entry)
         else:
             made[name] = make_layer(entry, custom_objects)
+        if not isinstance(made[name], Layer):
+            if not all(_histories(node) for node in entry["inbound_nodes"]):
+                # Without a tensor it would be computed here and now, at whatever size the config asks for.
+                raise ValueError(f"The config holds an op that reads no tensor. Received: {name}")
         if isinstance(made[name], InputLayer):
             outputs_of[name, 0] = [made[name].output]
         pending += [(name, k, node) for k, node in enumerate(entry["inbound_nodes"])]
@@ -136,7 +164,7 @@ def rebuild(config, custom_objects=None):
                 continue
             args, kwargs = decode(node["args"]), decode(node["kwargs"])
             operation = made[name]
-            result = apply(operation, *args, **kwargs) if isinstance(operation, str) else operation(*args, **kwargs)
+            result = operation(*args, **kwargs)
             outputs_of[name, k] = nest.flatten(result)
         if len(waiting) == len(pending):
             raise ValueError(f"The config holds nodes whose inputs are missing: {[w[0] for w in waiting]}")

@@ -7,8 +7,8 @@ from fastfit.graph.tensor import make_input
 from fastfit.layers.layer import Layer
 from fastfit.layers.shapes import has_tensor, map_shapes
 from fastfit.models.summary import print_summary
+from fastfit.saving import configs, files
 from fastfit.training.trainer import Trainer
-from fastfit.utils.registry import config_of
 
 
 def functional_arguments(args, kwargs):
@@ -140,9 +140,19 @@ class Model(Trainer, Layer):
 
     def to_json(self, **kwargs):
         """Return the config of the model as a JSON string; ``kwargs`` go to ``json.dumps``."""
-        config = config_of(self, "models")
-        config["module"] = config["module"] or type(self).__module__
-        return json.dumps(config, **kwargs)
+        return json.dumps(configs.model_config(self), **kwargs)
+
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """Save the model to a ``.keras`` file; see `fastfit.saving.save_model`."""
+        files.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
+        """Save the weights, and the optimizer's state, to a ``.weights.h5`` file; see `fastfit.saving.save_weights`."""
+        files.save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """Load what `save_weights` or `save` has saved; see `fastfit.saving.load_weights`."""
+        files.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
 
 def _first_shapes(args, kwargs):

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastfit import initializers
 from fastfit.graph.variable import Variable
+from fastfit.utils import own_variables
 
 
 class HasVariables:
@@ -94,23 +95,22 @@ class HasVariables:
             v.assign(value)
 
     def save_own_variables(self, store):
-        """Put the variables' values into a mapping, by their numbers as strings."""
-        for i, v in enumerate(self.variables):
-            store[str(i)] = v.numpy()
+        """Put the optimizer's variables into a dict-like store."""
+        own_variables.save(self._variables, store)
 
     def load_own_variables(self, store):
-        """Set the variables from what `save_own_variables` stored; a warning if their number differs."""
-        variables = self.variables
-        if len(store.keys()) != len(variables):
-            unbuilt = "" if self.built else " It has not been built yet."
+        """Set the optimizer's variables from what `save_own_variables` has put into a store.
+
+        Another number of variables means another kind of optimizer: that is left alone, with a warning.
+        """
+        if len(store.keys()) != len(self._variables):
             warnings.warn(
-                f"Skipping variable loading for optimizer '{self.name}', because it has {len(variables)} variables "
-                f"whereas the saved optimizer has {len(store.keys())} variables.{unbuilt}",
+                f"The state of optimizer '{self.name}' is not loaded: it has {len(self._variables)} variables, the "
+                f"saved one has {len(store.keys())}.",
                 stacklevel=2,
             )
             return
-        for i, v in enumerate(variables):
-            v.assign(np.asarray(store[str(i)]))
+        own_variables.load(self._variables, store, f"Optimizer '{self.name}'")
 
     def stateless_apply(self, optimizer_variables, grads, trainable_variables):
         """Return the values that `apply` would leave, and change nothing.

@@ -7,8 +7,8 @@ import warnings
 from fastfit.training.arrays import ArrayData
 from fastfit.training.class_weight import apply_class_weight
 from fastfit.training.read_ahead import ReadAhead, in_order
+from fastfit.utils import seeds
 from fastfit.utils.py_dataset import PyDataset
-from fastfit.utils.seeds import shuffle_rng
 
 
 def is_array_like(x):
@@ -66,8 +66,11 @@ class IterableData:
         self.num_batches = self._count()
         self.exhausted = False
         self._iterator = None
-        self._ahead = collections.deque()  # read before they were asked for
+        self._ahead = collections.deque()  # read before they were asked for, each with its place
         self._reader = None
+        # A place is (number of the pass, batches of it that were read); the one of the batch that was handed out last.
+        self._place = self._last_read = (0, 0)
+        self._drawn_from = {}  # number of the pass to the seeds when it began
 
     def _count(self):
         if hasattr(self.source, "num_batches"):
@@ -89,14 +92,13 @@ class IterableData:
                     f"{type(self.source).__name__}"
                 )
             self._ahead.append(batch)
-        return self._ahead[0]
+        return self._ahead[0][0]
 
     def restart(self):
         """Let the next epoch begin with the first batch, if the source can be read again."""
         if not self.is_one_way:
             self._wait()
-            self._iterator = None
-            self._ahead.clear()
+            self._begin_anew()
 
     def epoch(self, steps=None):
         """Yield the batches of one epoch.
@@ -114,11 +116,13 @@ class IterableData:
         done = 0
         reader = self._reader = ReadAhead(self._batches(steps))
         try:
-            for batch in reader:
+            for batch, self._place in reader:
                 done += 1
                 yield batch
         finally:
             self._ahead.extend(reader.close())
+        if whole_pass and not self.is_one_way:
+            self._place = (self._place[0], 0)
         if not whole_pass and done < steps:
             self.exhausted = True
             warnings.warn(
@@ -149,22 +153,62 @@ class IterableData:
             self._reader = None
 
     def _next(self):
-        """Return the next batch; None at the end of a pass, after which the next call begins another."""
+        """Return (batch, place); None at the end of a pass, after which the next call begins another."""
+        number, read = self._last_read
         if self._iterator is None:
+            number, read = number + 1, 0
+            # kept before the order is drawn: a thread that asks for the state meanwhile finds it
+            self._drawn_from[number] = seeds.get_state() if self.shuffle else None
+            self._drawn_from.pop(self._place[0] - 1, None)
             self._iterator = self._by_index() if self.is_dataset else iter(self.source)
         try:
             batch = next(self._iterator)
         except StopIteration:
             self._iterator = None
+            self._last_read = number, 0
             return None
-        return self._unpack(batch)
+        self._last_read = number, read + 1
+        return self._unpack(batch), self._last_read
+
+    def get_state(self):
+        """Return how many batches of the pass were taken, and the seeds that its order was drawn from.
+
+        Batches that were read ahead count as not read.
+        """
+        number, taken = self._place
+        return {"taken": taken, "drawn_from": self._drawn_from.get(number)}
+
+    def seeds(self):
+        """Return the state of the seed stream, before the order of a pass that was only read ahead was drawn."""
+        now = seeds.get_state()  # first: the reading thread may begin a pass right now
+        later = self._drawn_from.get(self._place[0] + 1)
+        return now if later is None else later
+
+    def set_state(self, state):
+        """Read, and forget, as many batches as were taken before `get_state`."""
+        self._wait()
+        if not self.is_one_way:
+            self._begin_anew()
+        if state["taken"] and state["drawn_from"] is not None:
+            seeds.set_state(state["drawn_from"])
+        while self._place[1] < state["taken"]:
+            found = self._ahead.popleft() if self._ahead else self._next()
+            if found is None:
+                break
+            self._place = found[1]
+
+    def _begin_anew(self):
+        self._iterator = None
+        self._ahead.clear()
+        self._drawn_from.clear()
+        self._place = self._last_read = (self._last_read[0], 0)
 
     def _by_index(self):
         n, source = self.num_batches, self.source
         if n is None:
             order = itertools.count()
         else:
-            order = map(int, shuffle_rng().permutation(n) if self.shuffle else range(n))
+            order = map(int, seeds.shuffle_rng().permutation(n) if self.shuffle else range(n))
         workers, processes = getattr(source, "workers", 1), getattr(source, "use_multiprocessing", False)
         if workers > 1 or (processes and workers > 0):
             yield from in_order(source, order, workers, processes, getattr(source, "max_queue_size", 10))

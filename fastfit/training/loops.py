@@ -10,6 +10,7 @@ from fastfit.callbacks import CallbackList
 from fastfit.compiler.compile import DEADLINE
 from fastfit.training import custom_step, prepare
 from fastfit.training.data import check_validation_freq, validates_after
+from fastfit.training.resume import Run
 from fastfit.training.runner import Runner
 from fastfit.utils import nest, seeds
 
@@ -96,23 +97,44 @@ def fit(
     )
     model.stop_training = False
     model._initial_epoch = initial_epoch
-    callbacks.on_train_begin()
-    logs, first = {}, model._initial_epoch
-    for epoch in range(first if first is not None else initial_epoch, epochs):
-        model.reset_metrics()
-        callbacks.on_epoch_begin(epoch)
-        done = train_epoch(model, feed, callbacks, steps_per_epoch)
-        logs = model._logs("train")
-        if valid_feed is not None and validates_after(epoch, validation_freq):
-            val = test_pass(model, valid_feed, callbacks, validation_steps)
-            logs.update({f"val_{k}": v for k, v in val.items()})
-        logs = callbacks.on_epoch_end(epoch, logs) or logs
-        if model.stop_training or done == 0:
-            break
+    model._fit_run = Run(model, feed)
+    try:
+        logs = run_epochs(
+            model, feed, valid_feed, callbacks, epochs, steps_per_epoch, validation_steps, validation_freq
+        )
+        callbacks.settle()
+    finally:
+        model._fit_run = None
     if model.optimizer is not None:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     callbacks.on_train_end(logs)
     return model.history
+
+
+def run_epochs(model, feed, valid_feed, callbacks, epochs, steps_per_epoch, validation_steps, validation_freq):
+    """Train for the epochs that are left; returns the logs of the last one."""
+    run = model._fit_run
+    initial_epoch = model._initial_epoch
+    callbacks.on_train_begin()
+    if run.is_over:
+        return run.logs
+    first = model._initial_epoch
+    for epoch in range(first if first is not None else initial_epoch, epochs):
+        model.reset_metrics()
+        run.epoch, run.done = epoch, 0
+        callbacks.on_epoch_begin(epoch)
+        run.catch_up()
+        done = train_epoch(model, feed, callbacks, steps_per_epoch, run.done)
+        run.logs = model._logs("train")
+        if valid_feed is not None and validates_after(epoch, validation_freq):
+            val = test_pass(model, valid_feed, callbacks, validation_steps)
+            run.logs.update({f"val_{k}": v for k, v in val.items()})
+        run.epoch, run.done = epoch + 1, 0
+        run.is_over = model.stop_training or done == 0
+        run.logs = callbacks.on_epoch_end(epoch, run.logs) or run.logs
+        if model.stop_training or done == 0:
+            break
+    return run.logs
 
 
 def callback_list(model, callbacks, verbose, epochs, steps, batch_size=None, data=None, validates=False):
@@ -146,15 +168,39 @@ class ArrayFeed:
         self.kind = kind
         self.runner = Runner(model, kind, data.x, data.y, data.w, data.batch)
         self.n, self.batch, self.shuffle, self.steps = data.n, data.batch, data.shuffle, data.steps
-        self.position, self.order = self.n, None
+        self.position, self.order, self.drawn_from = self.n, None, None
 
-    def begin(self, restart, steps=None):
-        """Go on, or begin a new pass."""
-        if restart or self.position >= self.n:
-            self.position = 0
-            # the order of rows inside the only batch changes nothing but rounding
-            if self.shuffle and self.batch < self.n:
-                self.order = permutation(self.n, self.batch, self.shuffle)
+    def begin(self, restart, steps=None, inside=False):
+        """Go on, or begin a new pass unless the epoch is `inside` one."""
+        if restart or (self.position >= self.n and not inside):
+            self.begin_pass()
+
+    def begin_pass(self):
+        """Begin with the first row of a new order."""
+        self.position = 0
+        # the order of rows inside the only batch changes nothing but rounding
+        if self.shuffle and self.batch < self.n:
+            self.drawn_from = seeds.get_state()
+            self.order = permutation(self.n, self.batch, self.shuffle)
+
+    def get_state(self):
+        """Return where the pass stands, and the seeds that its order was drawn from."""
+        return {"position": self.position, "drawn_from": self.drawn_from}
+
+    def seeds(self):
+        """Return the state of the seed stream."""
+        return seeds.get_state()
+
+    def set_state(self, state):
+        """Go on where `get_state` stood; the seed stream is then where the order was drawn."""
+        if state["drawn_from"] is not None:
+            seeds.set_state(state["drawn_from"])
+            self.begin_pass()
+        self.position = state["position"]
+
+    def renew(self):
+        """Take a new program, after something that the old one was made from has changed."""
+        self.runner.step = self.runner.model._step(self.runner.kind, *self.runner.groups, self.batch)
 
     def more(self):
         """Whether there are rows left in this pass."""
@@ -189,11 +235,26 @@ class BatchFeed:
         # the shapes of the first batch make the program, before anything is trained
         self.runner_for(self.data.peek())
 
-    def begin(self, restart, steps=None):
-        """Begin an epoch of so many steps, or of one pass."""
+    def begin(self, restart, steps=None, inside=False):
+        """Begin an epoch of so many steps, or of one pass; or what is left of it."""
         if restart and self.batches is not None:
             self.data.restart()
         self.batches, self.next = self.data.epoch(steps), None
+
+    def get_state(self):
+        """Return how many batches of the pass were taken, and the seeds that its order was drawn from."""
+        return self.data.get_state()
+
+    def seeds(self):
+        """Return the state of the seed stream after what was trained."""
+        return self.data.seeds()
+
+    def set_state(self, state):
+        """Read up to where `get_state` stood."""
+        self.data.set_state(state)
+
+    def renew(self):
+        """Nothing to do: every batch asks for its program."""
 
     def runner_for(self, batch):
         x, y, w = prepare.stream_batch(self.model, batch)
@@ -223,21 +284,21 @@ class BatchFeed:
 # Passes -----------------------------------------------------------------------------------------------------------
 
 
-def train_epoch(model, feed, callbacks, steps):
-    """One epoch; returns its number of steps."""
+def train_epoch(model, feed, callbacks, steps, done=0):
+    """One epoch, of which some steps may have been done by an earlier run; returns its number of steps."""
     # with steps_per_epoch, arrays go on where the last epoch ended
-    feed.begin(restart=steps is None, steps=steps)
-    hooks = (callbacks.on_train_batch_begin, callbacks.on_train_batch_end)
-    return batches(model, feed, callbacks, steps, hooks if callbacks.has_train_batch_hooks else None, "stop_training")
+    feed.begin(restart=steps is None and not done, steps=None if steps is None else steps - done, inside=done > 0)
+    hooks = (callbacks.on_train_batch_begin, callbacks.on_train_batch_end) if callbacks.has_train_batch_hooks else None
+    return batches(model, feed, callbacks, steps, hooks, "stop_training", done)
 
 
-def batches(model, feed, callbacks, steps, hooks, stop):
+def batches(model, feed, callbacks, steps, hooks, stop, done=0):
     """Run a feed that has begun, to its end or for `steps`; returns the number of steps.
 
-    hooks: (begin, end) to call around every batch, or None; stop: the model's attribute that ends the pass.
+    hooks: (begin, end) to call around every batch, or None; stop: the model's attribute that ends the pass; done: steps
+    of this pass that were done before.
     """
-    done = 0
-    while steps is None or done < steps:
+    while (steps is None or done < steps) and not (done and getattr(model, stop)):
         room = 0 if steps is None else steps - done
         if not feed.more():
             if steps is not None and isinstance(feed, ArrayFeed):
@@ -248,11 +309,11 @@ def batches(model, feed, callbacks, steps, hooks, stop):
             hooks[0](done)
         done += feed.run(room)
         if hooks:
+            if stop == "stop_training":
+                model._fit_run.done = done
             hooks[1](done - 1, model._logs(feed.kind))
         elif callbacks.progbar is not None:
             callbacks.on_progress(done, model._logs(feed.kind))
-        if getattr(model, stop):
-            break
     feed.close()
     return done
 

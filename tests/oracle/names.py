@@ -18,6 +18,7 @@ _INITIALIZERS = "tests/layers/test_initializers.py::"
 _LAYERS = "tests/layers/test_layers.py::"
 _FUNCTIONAL, _SEQUENTIAL = "tests/models/test_functional.py::", "tests/models/test_sequential.py::"
 _CALLBACKS, _UTILS = "tests/callbacks/test_callbacks.py::", "tests/utils/test_utils.py::"
+_SAVING, _FILES = "tests/callbacks/test_saving_callbacks.py::", "tests/saving/test_files.py::"
 _LOGGING = "tests/utils/test_progbar.py::test_logging_instead_of_printing"
 
 _OBJECTS = {
@@ -47,6 +48,11 @@ ELSEWHERE = {
         ).split()
     },
     "callbacks": {
+        "BackupAndRestore": "tests/callbacks/test_resume.py",
+        "ModelCheckpoint": _SAVING + "test_checkpoints_as_keras",
+        "RemoteMonitor": "tests/callbacks/test_remote_monitor.py",
+        "SwapEMAWeights": _SAVING + "test_swap_as_keras",
+        "TensorBoard": "tests/callbacks/test_tensorboard.py",
         "CSVLogger": _CALLBACKS + "test_csv_logger_as_keras",
         "Callback": _CALLBACKS + "test_train_batch_hooks_forward_to_the_old_names",
         "CallbackList": _CALLBACKS + "test_history_and_order_of_the_list",
@@ -99,6 +105,8 @@ ELSEWHERE = {
         "Model": _FUNCTIONAL + "test_values_and_layer_order_as_keras",
         "Sequential": _SEQUENTIAL + "test_values_as_keras",
         "clone_model": _FUNCTIONAL + "test_json_and_clone",
+        "load_model": _FILES + "test_model_files",
+        "save_model": _FILES + "test_model_files",
         "model_from_json": _FUNCTIONAL + "test_json_and_clone",
     },
     "random": {
@@ -113,7 +121,13 @@ ELSEWHERE = {
         **dict.fromkeys(("l1", "l1_l2", "l2", "orthogonal_regularizer"), _ALIASES),
         "Regularizer": _SERIAL + "test_own_classes",
     },
-    "saving": _OBJECTS,
+    "saving": {
+        **_OBJECTS,
+        "load_model": _FILES + "test_model_files",
+        "load_weights": _FILES + "test_weights_into_a_model_of_the_same_layers",
+        "save_model": _FILES + "test_model_files",
+        "save_weights": _FILES + "test_weights_into_a_model_of_the_same_layers",
+    },
     "utils": {
         **_OBJECTS,
         "Progbar": "tests/utils/test_progbar.py::test_as_keras_on_a_terminal",
@@ -138,13 +152,10 @@ def _reasons(*groups):
 
 
 _LATER = "for dense networks, and not made yet"
-_FILES = "reads or writes files of models, which is not made yet"
 _MEDIA = "for images, text, sound or video"
 # Names that fastfit does not have, each with the reason.
 EXCEPTIONS = {
     "callbacks": _reasons(
-        (_FILES, "BackupAndRestore ModelCheckpoint"),
-        (_LATER, "RemoteMonitor SwapEMAWeights TensorBoard"),
         ("writes the files of another library", "OrbaxCheckpoint"),
     ),
     "layers": _reasons(
@@ -187,8 +198,7 @@ EXCEPTIONS = {
         ("layers of other frameworks", "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
     ),
     "losses": _reasons(("for sequences of speech, whose alignment is not dense arithmetic", "CTC ctc")),
-    "models": _reasons((_FILES, "load_model save_model")),
-    "saving": _reasons((_FILES, "KerasFileEditor load_model load_weights save_model save_weights")),
+    "saving": _reasons(("edits files by hand", "KerasFileEditor")),
     "utils": _reasons(
         (
             _MEDIA,

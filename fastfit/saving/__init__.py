@@ -1,5 +1,9 @@
-"""Objects as configs and back, by the names of ``keras.saving``."""
+"""Models and weights in files, and objects as configs, by the names of ``keras.saving``."""
 
+from fastfit.saving.files import load_model as load_model
+from fastfit.saving.files import load_weights as load_weights
+from fastfit.saving.files import save_model as save_model
+from fastfit.saving.files import save_weights as save_weights
 from fastfit.utils.custom_objects import CustomObjectScope as CustomObjectScope
 from fastfit.utils.custom_objects import custom_object_scope as custom_object_scope
 from fastfit.utils.custom_objects import get_custom_objects as get_custom_objects

@@ -1,0 +1,230 @@
+"""Models and weights in files: ``.keras`` and ``.weights.h5``, which Keras 3 reads and writes too."""
+
+import io
+import os
+import warnings
+
+from fastfit.saving import archive, configs
+from fastfit.saving.h5_store import damage_as_value_error, dataset_bytes, find_group, h5py, open_to_read
+from fastfit.saving.state import load_state, save_state
+from fastfit.utils.limits import weights_limited_to
+
+# What a model may need beside the weights that its file holds: those that a layer makes but does not save.
+WEIGHTS_BESIDE = 16 << 20
+
+
+def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
+    """Save a model with its weights, its training configuration and the optimizer's state.
+
+    The file is there whole or not at all, whatever happens meanwhile.
+
+    Parameters
+    ----------
+    model : Model
+    filepath : str, path or binary file
+        Ends in ``.keras``.
+    overwrite : bool, default=True
+        Otherwise ask on standard input before a file is replaced.
+    zipped : bool, default=True
+        False makes a directory with the parts of the archive, whose name must not end in ``.keras``.
+    include_optimizer : bool, default=True
+        Keras 2's: without it, the model is saved as if it were not compiled.
+
+    Raises
+    ------
+    ValueError : the extension is another one.
+    """
+    include_optimizer = kwargs.pop("include_optimizer", True)
+    kwargs.pop("save_format", None)
+    if kwargs:
+        raise ValueError(f"Arguments not supported by save_model(): {sorted(kwargs)}")
+    zipped = True if zipped is None else bool(zipped)
+    to_object = isinstance(filepath, io.IOBase)
+    if not to_object:
+        filepath = os.fspath(filepath)
+        if zipped and not filepath.endswith(".keras"):
+            raise ValueError(
+                "Invalid `filepath` argument: expected a `.keras` extension (other formats are not written). "
+                f"Received: filepath={filepath}"
+            )
+        if not zipped and filepath.endswith(".keras"):
+            raise ValueError(
+                "With `zipped=False`, which makes a directory, `filepath` should not end in `.keras`. "
+                f"Received: filepath={filepath}"
+            )
+        if not _may_write(filepath, overwrite):
+            return
+    if not model.built:
+        warnings.warn(
+            f"Model '{model.name}' is saved before it is built: it may have no weights yet. Call it on data first.",
+            stacklevel=2,
+        )
+    config = configs.model_config(model)
+    if not include_optimizer:
+        config.pop("compile_config", None)
+    skip = () if include_optimizer or model.optimizer is None else (model.optimizer,)
+
+    def write_weights(h5):
+        save_state(model, h5, skip)
+
+    if to_object:
+        archive.pack(filepath, config, write_weights)
+    else:
+        write = archive.write_archive if zipped else archive.write_directory
+        write(filepath, config, write_weights)
+
+
+def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
+    """Load a model that `save_model`, or Keras 3, has saved.
+
+    Nothing in the file is run, and no module that it names is imported: classes and functions that are not the
+    library's must be registered, or given. Memory is taken for what the file holds, not for what it claims.
+
+    Parameters
+    ----------
+    filepath : str, path or binary file
+        A ``.keras`` file, or a directory with its parts.
+    custom_objects : dict, optional
+        Name to class or function.
+    compile : bool, default=True
+        Compile the model as it was, and load the optimizer's state.
+    safe_mode : bool, default=True
+        Refuse lambdas.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ValueError : there is no such file, it is damaged, or it holds what may not be loaded.
+    """
+    if not isinstance(filepath, io.IOBase):
+        filepath = os.fspath(filepath)
+        if not os.path.exists(filepath):
+            raise ValueError(f"File not found: expected a `.keras` file. Received: filepath={filepath}")
+        if not os.path.isdir(filepath) and not filepath.endswith(".keras"):
+            raise ValueError(f"File format not supported: expected a `.keras` file. Received: filepath={filepath}")
+    with archive.reading(filepath) as (config, h5):
+        if not compile:
+            config.pop("compile_config", None)
+        with weights_limited_to(WEIGHTS_BESIDE + 2 * _size_of_datasets(h5), "the file"):
+            model = configs.model_from_config(config, custom_objects, safe_mode)
+        _build_optimizer(model, h5)
+        load_state(model, h5)
+    return model
+
+
+def save_weights(model, filepath, overwrite=True, max_shard_size=None, objects_to_skip=None):
+    """Save the weights of a model, and the state of its optimizer if it has one.
+
+    Parameters
+    ----------
+    model : Model
+        Built.
+    filepath : str or path
+        Ends in ``.weights.h5``.
+    overwrite : bool, default=True
+        Otherwise ask on standard input before a file is replaced.
+    max_shard_size : None
+        Files in several parts are not written.
+    objects_to_skip : list of Layer, optional
+
+    Raises
+    ------
+    ValueError : the extension is another one, or the model is not built.
+    """
+    filepath = os.fspath(filepath)
+    if max_shard_size is not None:
+        raise ValueError(
+            f"Weights are saved in one file: expected `max_shard_size=None`. Received: max_shard_size={max_shard_size}"
+        )
+    if not filepath.endswith(".weights.h5"):
+        raise ValueError(f"The filename must end in `.weights.h5`. Received: filepath={filepath}")
+    _check_built(model, "saved")
+    if _may_write(filepath, overwrite):
+        archive.write_h5(filepath, lambda h5: save_state(model, h5, objects_to_skip or ()))
+
+
+def load_weights(model, filepath, skip_mismatch=False, **kwargs):
+    """Load weights, and the optimizer's state if file and model have one, into a model of the same layers.
+
+    Parameters
+    ----------
+    model : Model
+        Built. It stays as it was if the file does not fit.
+    filepath : str or path
+        A ``.weights.h5`` or ``.keras`` file.
+    skip_mismatch : bool, default=False
+        Warn about layers that do not fit, and load the others.
+    objects_to_skip : list of Layer, optional
+
+    Raises
+    ------
+    ValueError : a layer's variables are others than the file's, or the file is damaged or of another kind.
+    """
+    skip = kwargs.pop("objects_to_skip", None) or ()
+    by_name = kwargs.pop("by_name", None)
+    if kwargs:
+        raise ValueError(f"Invalid keyword arguments: {kwargs}")
+    filepath = os.fspath(filepath)
+    if by_name is not None:
+        raise ValueError(f"`by_name` is for Keras 2's `.h5` files only. Received: filepath={filepath}")
+    _check_built(model, "loaded")
+    if filepath.endswith(".weights.h5"):
+        with open_to_read(filepath) as h5:
+            load_open_weights(model, h5, skip_mismatch, skip)
+    elif filepath.endswith(".keras"):
+        with archive.open_zip(filepath) as zipped, archive.weights_of(zipped) as h5:
+            load_open_weights(model, h5, skip_mismatch, skip)
+    else:
+        raise ValueError(
+            f"File format not supported: expected a `.weights.h5` or `.keras` file. Received: filepath={filepath}"
+        )
+
+
+def load_open_weights(model, h5, skip_mismatch=False, skip=()):
+    """Load weights from an open h5py file; the parameters are those of `load_weights`."""
+    _build_optimizer(model, h5)
+    load_state(model, h5, skip_mismatch, skip)
+
+
+def _check_built(model, what):
+    if not model.built:
+        raise ValueError(
+            f"Weights of model '{model.name}' cannot be {what}, because it is not built. Call it on some data, or use "
+            "`build()`."
+        )
+
+
+def _may_write(filepath, overwrite):
+    if overwrite or not os.path.exists(filepath):
+        return True
+    answer = ""
+    while answer not in ("y", "n"):
+        answer = input(f"{filepath} already exists - overwrite? [y/n] ").strip().lower()
+    return answer == "y"
+
+
+def _build_optimizer(model, h5):
+    """Make the optimizer's slots, if the file has some to load."""
+    optimizer = model.optimizer
+    if optimizer is not None and not optimizer.built and model.built:
+        with damage_as_value_error():
+            saved = find_group(h5, "optimizer/vars")
+            count = 0 if saved is None else len(saved)
+        if count > len(optimizer.variables):
+            optimizer.build(model.trainable_variables)
+
+
+def _size_of_datasets(h5):
+    """Return the bytes of all numbers in a file: what is stored, not what is claimed."""
+    sizes = []
+
+    def add(_, entry):
+        if isinstance(entry, h5py().Dataset):
+            sizes.append(min(dataset_bytes(entry), entry.id.get_storage_size()))
+
+    with damage_as_value_error():
+        h5.visititems(add)
+    return sum(sizes)
