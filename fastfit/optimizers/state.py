@@ -105,8 +105,8 @@ class HasVariables:
         """
         if len(store.keys()) != len(self._variables):
             warnings.warn(
-                f"The state of optimizer '{self.name}' is not loaded: it has {len(self._variables)} variables, the "
-                f"saved one has {len(store.keys())}.",
+                f"The state of optimizer '{self.name}' is not loaded: it has {len(self._variables)} variables whereas "
+                f"the saved optimizer has {len(store.keys())}.",
                 stacklevel=2,
             )
             return
