@@ -120,7 +120,7 @@ class IterableData:
                 done += 1
                 yield batch
         finally:
-            self._ahead.extend(reader.close())
+            self._ahead.extendleft(reversed(reader.close()))  # older than what was not taken from there
         if whole_pass and not self.is_one_way:
             self._place = (self._place[0], 0)
         if not whole_pass and done < steps:
@@ -159,7 +159,8 @@ class IterableData:
             number, read = number + 1, 0
             # kept before the order is drawn: a thread that asks for the state meanwhile finds it
             self._drawn_from[number] = seeds.get_state() if self.shuffle else None
-            self._drawn_from.pop(self._place[0] - 1, None)
+            for old in [k for k in self._drawn_from if k < self._place[0]]:
+                del self._drawn_from[old]
             self._iterator = self._by_index() if self.is_dataset else iter(self.source)
         try:
             batch = next(self._iterator)
