@@ -305,7 +305,7 @@ def penalised(lib):
         4, activity_regularizer=reg.L1(0.03), kernel_regularizer=reg.OrthogonalRegularizer(0.1, "columns")
     )(x)
     q = lib.layers.Dense(3, name="q", activity_regularizer="l2", kernel_regularizer=reg.OrthogonalRegularizer(0.1))(x)
-    return lib.models.Model([a, b], [p, Penalty()(q)])
+    return lib.models.Model([a, b], [p, Penalty(name="penalty")(q)])
 
 
 @pytest.mark.parametrize("weights", ["none", "list"])
