@@ -73,14 +73,15 @@ V_INLINE vf v_recip_normal(vf x)
     return _mm512_fmadd_ps(_mm512_fnmadd_ps(x, r, _mm512_set1_ps(1.0f)), r, r);
 }
 
-/* The step is nan for 0 and infinity: one instruction puts 0 and the largest number there. */
-V_INLINE vf v_sqrt_finite(vf x)
+/* The Newton step gives twice the root, and the sum is part of it. It is nan for 0 and infinity:
+ * one instruction puts the nearest normal numbers there. */
+V_INLINE vf v_twice_root(vf x, vf c)
 {
-    const vf y = _mm512_rsqrt14_ps(x);
-    const vf s = _mm512_mul_ps(x, y);
-    const vf e = _mm512_fnmadd_ps(s, _mm512_mul_ps(y, _mm512_set1_ps(0.5f)), _mm512_set1_ps(0.5f));
-    const vi by_class = _mm512_set1_epi32(0x00e00800); /* 4 bits each: of +infinity FLT_MAX, of zero +0 */
-    return _mm512_fixupimm_ps(_mm512_fmadd_ps(s, e, s), x, by_class, 0);
+    const vi by_class = _mm512_set1_epi32(0x11e11022); /* 4 bits each: +infinity FLT_MAX, zero FLT_MIN, else x */
+    const vf a = _mm512_fixupimm_ps(_mm512_set1_ps(0x1p-126f), x, by_class, 0);
+    const vf y = _mm512_rsqrt14_ps(a);
+    const vf s = _mm512_mul_ps(a, y);
+    return _mm512_fmadd_ps(s, _mm512_fnmadd_ps(s, y, _mm512_set1_ps(3.0f)), c);
 }
 
 V_INLINE vm v_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
