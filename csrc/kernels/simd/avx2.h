@@ -42,8 +42,7 @@ V_INLINE vf v_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
 V_INLINE vf v_sqrt(vf a) { return _mm256_sqrt_ps(a); }
 V_INLINE vf v_recip(vf x) { return _mm256_div_ps(_mm256_set1_ps(1.0f), x); }
 V_INLINE vf v_fast_sqrt(vf x) { return _mm256_sqrt_ps(x); }
-V_INLINE vf v_recip_normal(vf x) { return v_recip(x); }
-V_INLINE vf v_twice_root(vf x, vf c) { return v_fma(v_set1(2.0f), v_fast_sqrt(x), c); }
+V_INLINE vf v_recip_root(vf x, vf c) { return v_recip(v_fma(v_set1(2.0f), v_fast_sqrt(x), c)); }
 
 V_INLINE vm v_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
 V_INLINE vm v_le(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }

@@ -67,21 +67,16 @@ V_INLINE vf v_fast_sqrt(vf x)
     return _mm512_mask_mov_ps(_mm512_fmadd_ps(s, e, s), bad, x);
 }
 
-V_INLINE vf v_recip_normal(vf x)
+/* A Newton step for the root, of which it gives twice with the sum as part of it, and one for the
+ * reciprocal. Both are nan for 0 and infinity: one instruction puts 0 there. */
+V_INLINE vf v_recip_root(vf x, vf c)
 {
-    const vf r = _mm512_rcp14_ps(x);
-    return _mm512_fmadd_ps(_mm512_fnmadd_ps(x, r, _mm512_set1_ps(1.0f)), r, r);
-}
-
-/* The Newton step gives twice the root, and the sum is part of it. It is nan for 0 and infinity:
- * one instruction puts the nearest normal numbers there. */
-V_INLINE vf v_twice_root(vf x, vf c)
-{
-    const vi by_class = _mm512_set1_epi32(0x11e11022); /* 4 bits each: +infinity FLT_MAX, zero FLT_MIN, else x */
-    const vf a = _mm512_fixupimm_ps(_mm512_set1_ps(0x1p-126f), x, by_class, 0);
-    const vf y = _mm512_rsqrt14_ps(a);
-    const vf s = _mm512_mul_ps(a, y);
-    return _mm512_fmadd_ps(s, _mm512_fnmadd_ps(s, y, _mm512_set1_ps(3.0f)), c);
+    const vf y = _mm512_rsqrt14_ps(x);
+    const vf s = _mm512_mul_ps(x, y);
+    const vf d = _mm512_fmadd_ps(s, _mm512_fnmadd_ps(s, y, _mm512_set1_ps(3.0f)), c);
+    const vf r = _mm512_rcp14_ps(d);
+    const vf q = _mm512_fmadd_ps(_mm512_fnmadd_ps(d, r, _mm512_set1_ps(1.0f)), r, r);
+    return _mm512_fixupimm_ps(q, x, _mm512_set1_epi32(0x00800800), 0); /* 4 bits each: +infinity and zero give +0 */
 }
 
 V_INLINE vm v_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }

@@ -11,10 +11,8 @@
  * but here, where the machine may lack it: two. v_fma1(p,b,c) = v_fma(v_set1(*p),b,c).
  * v_min(a,b) = a < b ? a : b and v_max(a,b) = a > b ? a : b: with a nan, b.
  * v_recip(x) is within 1 ulp, 0 and infinity become each other. v_fast_sqrt(x) is
- * within 1 ulp for x >= 0; below, anything. Cheaper on AVX-512: v_twice_root(x,c) =
- * 2 sqrt(x) + c, for which 0 and infinity may be FLT_MIN and FLT_MAX, and v_recip_normal,
- * for finite x > 0 above the denormals: it may give nan for the others, and 0 where 1/x is
- * denormal. Comparisons with nan are false.
+ * within 1 ulp for x >= 0; below, anything. v_recip_root(x, c) =
+ * 1 / (2 sqrt(x) + c) for x >= 0 and c > 0; it may be 0 where x is 0. Comparisons with nan are false.
  * v_many: is any lane on? v_round ties to even, v_toi does the same for |x| < 2^31.
  * vi_shr shifts in zeros, vi_sar the sign; the count is a constant.
  * v_hsum and v_hmax fold halves onto each other until one lane is left.
@@ -84,8 +82,7 @@ V_INLINE vf v_abs(vf a) { return v_asf(v_asi(a) & INT32_MAX); }
 V_INLINE vf v_sqrt(vf a) { return (vf){sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3])}; }
 V_INLINE vf v_recip(vf x) { return v_set1(1.0f) / x; }
 V_INLINE vf v_fast_sqrt(vf x) { return v_sqrt(x); }
-V_INLINE vf v_recip_normal(vf x) { return v_recip(x); }
-V_INLINE vf v_twice_root(vf x, vf c) { return v_fma(v_set1(2.0f), v_fast_sqrt(x), c); }
+V_INLINE vf v_recip_root(vf x, vf c) { return v_recip(v_fma(v_set1(2.0f), v_fast_sqrt(x), c)); }
 
 V_INLINE vm v_lt(vf a, vf b) { return a < b; }
 V_INLINE vm v_le(vf a, vf b) { return a <= b; }

@@ -57,8 +57,7 @@ V_INLINE vf v_abs(vf a) { return vabsq_f32(a); }
 V_INLINE vf v_sqrt(vf a) { return vsqrtq_f32(a); }
 V_INLINE vf v_recip(vf x) { return vdivq_f32(vdupq_n_f32(1.0f), x); }
 V_INLINE vf v_fast_sqrt(vf x) { return vsqrtq_f32(x); }
-V_INLINE vf v_recip_normal(vf x) { return v_recip(x); }
-V_INLINE vf v_twice_root(vf x, vf c) { return v_fma(v_set1(2.0f), v_fast_sqrt(x), c); }
+V_INLINE vf v_recip_root(vf x, vf c) { return v_recip(v_fma(v_set1(2.0f), v_fast_sqrt(x), c)); }
 
 V_INLINE vm v_lt(vf a, vf b) { return vcltq_f32(a, b); }
 V_INLINE vm v_le(vf a, vf b) { return vcleq_f32(a, b); }
