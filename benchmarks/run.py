@@ -14,6 +14,7 @@ NAMES = [
     "gemm",
     "optimizers",
     "named",
+    "hooks",
     "wide",
     "one_row",
     "tiny_tanh",

@@ -106,6 +106,7 @@ cdef extern from "fastfit.h" nogil:
         const void *base
         uint64_t row_bytes
         uint64_t rows
+    ctypedef int ff_between_fn(void *ctx, size_t steps, size_t position, int more) noexcept
     ctypedef struct ff_run:
         const ff_source *sources
         void *const *sinks
@@ -123,6 +124,10 @@ cdef extern from "fastfit.h" nogil:
         size_t n_counters
         ff_host_fn *host
         void *host_ctx
+        ff_between_fn *between
+        void *between_ctx
+        size_t between_first
+        size_t between_period
         unsigned home_shift
         size_t max_threads
         size_t force_threads

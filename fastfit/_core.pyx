@@ -256,6 +256,153 @@ cdef int host_trampoline(void *ctx, size_t index, size_t batch) noexcept with gi
     return 0
 
 
+cdef int between_trampoline(void *ctx, size_t steps, size_t position, int more) noexcept with gil:
+    cdef Between between = <Between>ctx
+    try:
+        return between.step(steps, position, more)
+    except BaseException as error:  # raised again by run()
+        between.error = error
+        return -1
+
+
+@cython.final
+cdef class Between:
+    """What Python does between the steps of a pass: batch hooks, in as few operations as can be.
+
+    Parameters
+    ----------
+    model : object
+        Its attribute named `stop` ends the pass; its `__dict__` counts steps of training under "_step_count".
+    stop : str
+    feed : object
+        Gets `position`, the next place in the order of its rows.
+    run : object, optional
+        Of a pass that trains: gets `done`, the steps of the pass.
+    begin, end : list of callable
+        Called before and after `period` steps with (number of the first or last step, logs).
+    logs : callable
+        Returns the logs.
+    done, period : int
+
+    Attributes
+    ----------
+    numbers : list of (str, Storage, Storage) or None
+        Key, sum and count of means, float64, whose float32 quotients the logs are; in place of `logs`.
+    watched : list of (object, object, Storage or None)
+        For each learning rate of the run: the owner of the attribute `_learning_rate`, its value, and the float32
+        memory that the rate is read from at every step.
+    valid : callable
+        Whether what the program was made from is as it was.
+    """
+
+    cdef object model, stop, feed, run, logs
+    cdef list begin, end
+    cdef dict attributes
+    cdef readonly size_t done, period, left
+    cdef readonly bint open
+    cdef public list numbers, watched
+    cdef public object valid
+    cdef object error
+    cdef size_t start, first
+    cdef uint64_t count
+    cdef const ff_run *live
+
+    def __init__(self, model, str stop, feed, run, list begin, list end, logs, size_t done, size_t period):
+        self.model, self.stop, self.feed, self.run, self.logs = model, stop, feed, run, logs
+        self.begin, self.end = begin, end
+        self.attributes = model.__dict__
+        self.done, self.period, self.left = done, max(period, 1), max(period, 1)
+        self.numbers, self.watched, self.valid = None, [], None
+
+    def enter(self):
+        """Before a run: begin the next period, unless it has begun."""
+        if not self.open:
+            self.left, self.open = self.period, True
+            self._call(self.begin, self.done, {})
+
+    def leave(self):
+        """After the last run: end the period that is open."""
+        if self.open:
+            self.open = False
+            self._call(self.end, self.done - 1, self._logs())
+
+    def advance(self, size_t steps):
+        """Count steps that a run did after its last call."""
+        self.done += steps
+        self.left -= steps
+        if self.run is not None:
+            self.run.done = self.done
+
+    cdef int _call(self, list functions, size_t number, dict logs) except -1:
+        for function in functions:
+            function(number, logs)
+        return 0
+
+    cdef dict _logs(self):
+        cdef double total, count
+        if self.numbers is None:
+            return self.logs()
+        cdef dict logs = {}
+        for key, a, b in self.numbers:
+            total, count = (<double *>(<Storage>a).ptr)[0], (<double *>(<Storage>b).ptr)[0]
+            logs[key] = <double><float>(total / count) if count != 0 else 0.0
+        return logs
+
+    cdef int attach(self, ff_run *run) except -1:
+        """Have this called by a run that begins."""
+        for _, _, storage in self.watched:
+            if storage is not None and (<Storage?>storage).nbytes != 4:
+                raise ValueError("a watched learning rate must be one float32")
+        if self.watched and (len(self.watched) != <Py_ssize_t>run.n_counters or run.n_rates == 0):
+            raise ValueError("every learning rate of the run must be watched")
+        for _, a, b in self.numbers or ():
+            if (<Storage?>a).nbytes != 8 or (<Storage?>b).nbytes != 8:
+                raise ValueError("sums and counts must be one float64")
+        self.live = run
+        self.first = self.done
+        self.count = run.step
+        run.between, run.between_ctx = between_trampoline, <void *>self
+        run.between_first, run.between_period = self.left, self.period
+        self.error = None
+        return 0
+
+    cdef int step(self, size_t steps, size_t position, int more) except -2:
+        cdef int64_t iterations = self.live.counters[0][0] if self.live.n_counters else 0
+        self.done = self.first + steps
+        self.left, self.open = self.period, False
+        self.feed.position = position
+        if self.run is not None:
+            self.run.done = self.done
+            self.attributes["_step_count"] = self.count + steps
+        count = self.attributes["_step_count"]
+        self._call(self.end, self.done - 1, self._logs())
+        if not more or getattr(self.model, self.stop):
+            return 1
+        # what a hook has changed is seen by the next step
+        if not self._as_before(count, iterations):
+            return 1
+        self.open = True
+        self._call(self.begin, self.done, {})
+        return 0 if self._as_before(count, iterations) else 1
+
+    cdef int _as_before(self, count, int64_t iterations) except -1:
+        """Whether the run may go on; learning rates that have another value are brought up to date."""
+        cdef size_t i = 0
+        if self.attributes["_step_count"] != count:  # other data was trained on
+            return 0
+        if self.live.n_counters and self.live.counters[0][0] != iterations:
+            return 0
+        if self.valid is not None and not self.valid():
+            return 0
+        for owner, rate, storage in self.watched:
+            if owner._learning_rate is not rate:
+                return 0
+            if storage is not None:
+                (<double *>self.live.learning_rates)[i] = (<float *>(<Storage>storage).ptr)[0]
+            i += 1
+        return 1
+
+
 cdef class Program:
     """A native program over one arena.
 
@@ -380,7 +527,7 @@ cdef class Program:
 
     def run(self, list sources, list sinks, order, size_t start, size_t stop, size_t batch, size_t max_steps=0,
             double seconds=0, uint64_t seed=0, uint64_t step=0, learning_rates=None, list counters=None,
-            unsigned home_shift=0, size_t max_threads=0, size_t force_threads=0):
+            Between between=None, unsigned home_shift=0, size_t max_threads=0, size_t force_threads=0):
         """Runs steps over rows [start, stop) of the order.
 
         Parameters
@@ -397,6 +544,8 @@ cdef class Program:
             Iterations of each optimizer, int64.
         seconds : float
             Stop at the first step's end after this time; 0 for no deadline.
+        between : Between, optional
+            It has been entered; `learning_rates` may be written to.
 
         Returns
         -------
@@ -462,6 +611,8 @@ cdef class Program:
         run.host = host_trampoline
         run.host_ctx = <void *>self
         run.home_shift, run.max_threads, run.force_threads = home_shift, max_threads, force_threads
+        if between is not None:
+            between.attach(&run)
         self.error = None
         self.committing = False
         if len(self.host_functions):
@@ -474,6 +625,9 @@ cdef class Program:
             raise LabelError(err.text.decode(), result.bad_row, result.steps)
         if status == FF_EHOST and self.error is not None:
             error, self.error = self.error, None
+            raise error
+        if status == FF_EHOST and between is not None and between.error is not None:
+            error, between.error = between.error, None
             raise error
         check(status, &err)
         return result.steps, result.position, result.threads

@@ -165,6 +165,10 @@ typedef struct ff_source {
     uint64_t row_bytes, rows;
 } ff_source;
 
+/* Called between whole steps on the calling thread, which may run other programs meanwhile: steps done,
+ * the next position, and whether this run goes on. 0: go on; 1: end the run; else it ends with FF_EHOST. */
+typedef int ff_between_fn(void *ctx, size_t steps, size_t position, int more);
+
 typedef struct ff_run {
     const ff_source *sources;
     void *const *sinks;            /* row 0 of each; row i of the run is written to row i */
@@ -180,6 +184,10 @@ typedef struct ff_run {
     size_t n_rates;
     ff_host_fn *host;
     void *host_ctx;
+    ff_between_fn *between;        /* or NULL */
+    void *between_ctx;
+    size_t between_first;          /* after so many steps, > 0, */
+    size_t between_period;         /* and again after so many, > 0 */
     unsigned home_shift;           /* moves every tile to another owner, for tests */
     size_t max_threads;            /* 0: the engine's */
     size_t force_threads;          /* use that many whatever the work, for tests */

@@ -172,6 +172,9 @@ void ff_pool_leave(ff_pool *pool)
     atomic_store(&pool->owned, 0);
 }
 
+/* Whoever enters next may have the helpers; to have them back, enter again. */
+void ff_pool_lend(ff_pool *pool) { atomic_store(&pool->owned, 0); }
+
 /* No helpers for a while, and twice as long each time. */
 static void go_alone(ff_pool *pool)
 {

@@ -56,6 +56,7 @@ void ff_pool_free(ff_pool *pool);
 /* Takes the pool for a run; returns how many threads may take part (1: none but the caller). */
 size_t ff_pool_enter(ff_pool *pool, size_t threads, ff_tile_fn *fn, void *job);
 void ff_pool_leave(ff_pool *pool);
+void ff_pool_lend(ff_pool *pool);
 /* Runs all tiles of a stage; returns when they are done. range: first tile of each of
  * `threads` owners, then the end. patient: never gives up on helpers (tests). */
 void ff_pool_stage(ff_pool *pool, size_t stage, const uint32_t *range, size_t threads, int patient);

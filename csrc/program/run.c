@@ -330,6 +330,8 @@ static ff_status check_run(const ff_program *p, const ff_run *run, ff_error *err
         if (p->desc.when[s].period > 1) counters = larger(counters, p->desc.when[s].counter + 1);
     for (size_t i = 0; i < p->desc.n_instrs; i++)
         if (p->desc.instrs[i].op == FF_OP_RATE) counters = larger(counters, p->desc.instrs[i].d[0] + 1);
+    if (run->between && (run->between_first == 0 || run->between_period == 0))
+        return ff_fail(err, FF_EARG, "a function between steps needs a number of steps");
     if (run->n_counters < counters || (counters && (!run->learning_rates || run->n_rates == 0)))
         return ff_fail(err, FF_EARG, "a training program needs %llu learning rates and counters of iterations, has %zu",
                        (unsigned long long)counters, run->n_counters);
@@ -353,6 +355,21 @@ static size_t threads_for(const ff_program *p, const ff_run *run, size_t batch)
     return worth < 1 ? 1 : worth < most ? worth : most;
 }
 
+/* What the caller wants to do between steps, with the helpers at its service; sets *threads anew.
+ * Returns whether the run goes on. */
+static int go_between(ff_program *p, const ff_run *run, const ff_run_result *result, int more, size_t *threads,
+                      ff_status *status, ff_error *err)
+{
+    ff_pool *const pool = &p->engine->pool;
+    if (*threads > 1) ff_pool_lend(pool);
+    ff_denormals_restore(p->caller_mode);
+    const int answer = run->between(run->between_ctx, result->steps, result->position, more);
+    p->caller_mode = ff_denormals_off();
+    if (answer != 0 && answer != 1) *status = ff_fail(err, FF_EHOST, "the function between steps failed");
+    if (*threads > 1) *threads = ff_pool_enter(pool, *threads, run_tile, p);
+    return answer == 0 && more;
+}
+
 ff_status ff_program_run(ff_program *p, const ff_run *run, ff_run_result *result, ff_error *err)
 {
     memset(result, 0, sizeof *result);
@@ -366,7 +383,7 @@ ff_status ff_program_run(ff_program *p, const ff_run *run, ff_run_result *result
         threads = threads_for(p, run, run->batch);
         threads = ff_pool_enter(&p->engine->pool, threads, run_tile, p);
     }
-    const int pooled = threads > 1;
+    size_t between = run->between ? run->between_first : 0; /* in so many steps */
     const uint64_t begin = run->seconds > 0 ? ff_now_ns() : 0;
     size_t side = 0, have = 0; /* rows whose addresses are in `side` already */
     while (status == FF_OK && result->position < run->stop) {
@@ -394,10 +411,15 @@ ff_status ff_program_run(ff_program *p, const ff_run *run, ff_run_result *result
         result->threads = threads;
         side = !side;
         have = more;
-        if (run->max_steps && result->steps >= run->max_steps) break;
+        const int more_steps = result->position < run->stop && !(run->max_steps && result->steps >= run->max_steps);
+        if (between && --between == 0) {
+            between = run->between_period;
+            if (!go_between(p, run, result, more_steps, &threads, &status, err)) break;
+        }
+        if (!more_steps) break;
         if (run->seconds > 0 && (double)(ff_now_ns() - begin) >= run->seconds * 1e9) break;
     }
-    if (pooled) ff_pool_leave(&p->engine->pool);
+    if (threads > 1) ff_pool_leave(&p->engine->pool);
     ff_denormals_restore(p->caller_mode);
     atomic_store(&p->busy, 0);
     return status;

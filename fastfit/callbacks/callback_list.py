@@ -91,6 +91,22 @@ class CallbackList(Callback):
     def __iter__(self):
         return iter(self.callbacks)
 
+    def batch_hooks(self, kind):
+        """Return (hooks before, hooks after) a batch of the kind, "train" or "test", or None if there are none.
+
+        Only callbacks that define them are asked, and a progress bar beside them.
+        """
+        if not (self.has_train_batch_hooks if kind == "train" else self.has_test_batch_hooks):
+            return None
+        begin, end = f"on_{kind}_batch_begin", f"on_{kind}_batch_end"
+        if type(self) is not CallbackList:
+            return [getattr(self, begin)], [getattr(self, end)]
+        old = ("on_batch_begin", "on_batch_end") if kind == "train" else (begin, end)
+        return (
+            [getattr(c, begin) for c in self._in_order() if _overrides(c, (begin, old[0])) or c is self._progbar],
+            [getattr(c, end) for c in self._in_order() if _overrides(c, (end, old[1])) or c is self._progbar],
+        )
+
     def on_progress(self, seen, logs=None):
         """Tell the progress bar, if there is one, that ``seen`` batches of this epoch are done."""
         if self._progbar is not None and self._progbar.verbose == 1:

@@ -58,6 +58,11 @@ class HasLearningRate:
             return AHEAD if self._learning_rate.takes_arrays else AHEAD_BY_STEP
         return AHEAD if isinstance(self._learning_rate, Variable) else 1
 
+    def watched_rate(self):
+        """Return (self, value, memory) for a run that reads the rate anew at every step; see `_core.Between`."""
+        rate = self._learning_rate
+        return self, rate, rate._storage if self.has_constant_learning_rate else None
+
     def learning_rates(self, first, count):
         """Return the learning rates of ``count`` calls as float32, counting calls from ``first``.
 

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+from fastfit._core import Between
 from fastfit.callbacks import CallbackList
 from fastfit.compiler.compile import DEADLINE
 from fastfit.training import custom_step, prepare
@@ -13,6 +14,7 @@ from fastfit.training.data import check_validation_freq, validates_after
 from fastfit.training.resume import Run
 from fastfit.training.runner import Runner
 from fastfit.utils import nest, seeds
+from fastfit.utils.progbar import pythonify_logs
 
 OLD_NAMES = {"nb_epoch": "epochs"}
 
@@ -206,9 +208,9 @@ class ArrayFeed:
         """Whether there are rows left in this pass."""
         return self.position < self.n
 
-    def run(self, max_steps):
+    def run(self, max_steps, between=None):
         """Steps done."""
-        done, self.position = self.runner.run(self.order, self.position, self.n, max_steps, DEADLINE)
+        done, self.position = self.runner.run(self.order, self.position, self.n, max_steps, DEADLINE, between)
         return done
 
     def close(self):
@@ -268,11 +270,13 @@ class BatchFeed:
             self.next = next(self.batches, None)
         return self.next is not None
 
-    def run(self, max_steps):
+    position = 0  # in the batch, which nobody asks for
+
+    def run(self, max_steps, between=None):
         """Run one batch; 1."""
         batch, self.next = self.next, None
         n = len(batch[0][0])
-        self.runner_for(batch).run(None, 0, n, 1, 0)
+        self.runner_for(batch).run(None, 0, n, 1, 0, between)
         return 1
 
     def close(self):
@@ -288,32 +292,36 @@ def train_epoch(model, feed, callbacks, steps, done=0):
     """One epoch, of which some steps may have been done by an earlier run; returns its number of steps."""
     # with steps_per_epoch, arrays go on where the last epoch ended
     feed.begin(restart=steps is None and not done, steps=None if steps is None else steps - done, inside=done > 0)
-    hooks = (callbacks.on_train_batch_begin, callbacks.on_train_batch_end) if callbacks.has_train_batch_hooks else None
-    return batches(model, feed, callbacks, steps, hooks, "stop_training", done)
+    return batches(model, feed, callbacks, steps, "stop_training", done)
 
 
-def batches(model, feed, callbacks, steps, hooks, stop, done=0):
+def batches(model, feed, callbacks, steps, stop, done=0):
     """Run a feed that has begun, to its end or for `steps`; returns the number of steps.
 
-    hooks: (begin, end) to call around every batch, or None; stop: the model's attribute that ends the pass; done: steps
-    of this pass that were done before.
+    stop: the model's attribute that ends the pass; done: steps of this pass that were done before.
     """
+    kind, between = feed.kind, None
+    if hooks := callbacks.batch_hooks(kind):
+        run = model._fit_run if kind == "train" else None
+        between = Between(
+            model, stop, feed, run, *hooks, lambda: pythonify_logs(model._logs(kind)), done, model.steps_per_execution
+        )
     while (steps is None or done < steps) and not (done and getattr(model, stop)):
         room = 0 if steps is None else steps - done
         if not feed.more():
             if steps is not None and isinstance(feed, ArrayFeed):
                 warn_out_of_data(steps)
             break
-        if hooks:
-            room = min(room, model.steps_per_execution) if room else model.steps_per_execution
-            hooks[0](done)
+        if between is not None:
+            between.enter()
+            feed.run(room, between)
+            done = between.done
+            continue
         done += feed.run(room)
-        if hooks:
-            if stop == "stop_training":
-                model._fit_run.done = done
-            hooks[1](done - 1, model._logs(feed.kind))
-        elif callbacks.progbar is not None:
-            callbacks.on_progress(done, model._logs(feed.kind))
+        if callbacks.progbar is not None:
+            callbacks.on_progress(done, model._logs(kind))
+    if between is not None:
+        between.leave()
     feed.close()
     return done
 
@@ -333,8 +341,7 @@ def test_pass(model, feed, callbacks, steps):
     model.stop_evaluating = False
     callbacks.on_test_begin()
     feed.begin(restart=True, steps=steps)
-    hooks = (callbacks.on_test_batch_begin, callbacks.on_test_batch_end)
-    batches(model, feed, callbacks, steps, hooks if callbacks.has_test_batch_hooks else None, "stop_evaluating")
+    batches(model, feed, callbacks, steps, "stop_evaluating")
     logs = model._logs("test")
     callbacks.on_test_end(logs)
     return logs

@@ -155,7 +155,7 @@ class Objective:
         traced = trace.active and trace.current() is not None
         numbers = None if traced else self._number_of
         if numbers is not None:
-            return {key: number() for key, number in numbers}
+            return {key: mean.number() for key, mean in numbers}
         logs = {}
         number = (lambda value: value) if traced else _number
         for key, metric in self._shown():
@@ -172,7 +172,14 @@ class Objective:
         plain = [isinstance(m, Mean) and type(m).result is Mean.result for _, m in shown]
         settled = all(m.metric is not None for m in self._output_metrics or ())
         fast = shown and settled and all(plain)
-        self.__dict__["_number_of"] = sorted({key: m.number for key, m in shown}.items()) if fast else None
+        self.__dict__["_number_of"] = sorted(dict(shown).items()) if fast else None
+
+    def _running_means(self, kind):
+        """(key, sum, count) of every log, where all of them are float32 quotients of float64 memory; or None."""
+        means = None if kind in self._step_logs else self._number_of
+        if means is None or not all(type(m).number is Mean.number and m.dtype == "float32" for _, m in means):
+            return None
+        return [(key, m.total._storage, m.count._storage) for key, m in means]
 
     def _shown(self):
         """(key, metric) of the logs: by compile(), unless a subclass has a `metrics` of its own."""

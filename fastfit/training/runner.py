@@ -30,8 +30,8 @@ class Runner:
         if model._seed is None:
             model.__dict__["_seed"] = seeds.next_seed()
 
-    def run(self, order, start, stop, max_steps=0, seconds=DEADLINE):
-        """Run steps over rows [start, stop) of the order.
+    def run(self, order, start, stop, max_steps=0, seconds=DEADLINE, between=None):
+        """Run steps over rows [start, stop) of the order; `between` is a `_core.Between` that has been entered.
 
         Returns
         -------
@@ -52,6 +52,13 @@ class Runner:
                 learning_rates=np.ascontiguousarray(np.stack(rates, axis=1), "float64"),
                 counters=[o._iterations._storage for o in counters],
             )
+        before = 0
+        if between is not None:
+            before = between.done
+            between.numbers = model._running_means(self.kind)
+            between.watched = [o.watched_rate() for o in counters]
+            between.valid = self.step.compiled.valid
+            options["between"] = between
         try:
             steps, position, _ = self.step.compiled.run(
                 self.columns, [], order, start, stop, self.batch, max_steps=max_steps, seconds=seconds, **options
@@ -59,8 +66,12 @@ class Runner:
         except LabelError as error:
             row = error.position if order is None else int(order[error.position])
             raise ValueError(self._label_message(row)) from None
+        uncounted = steps
+        if between is not None:
+            uncounted = before + steps - between.done
+            between.advance(uncounted)
         if self.kind == "train":
-            model.__dict__["_step_count"] += steps
+            model.__dict__["_step_count"] += uncounted
         return steps, position
 
     def _label_message(self, row):

@@ -117,6 +117,27 @@ static void drop(net *n)
     memset(n, 0, sizeof *n);
 }
 
+/* Another program that runs between the steps of one, on the same threads. */
+typedef struct nested {
+    net *other;
+    const ff_run *run;
+    size_t calls, last_steps, answer_at;
+    int answer, last_more;
+} nested;
+
+static int between(void *ctx, size_t steps, size_t position, int more)
+{
+    nested *const n = ctx;
+    CHECK(position == steps * BATCH || position == ROWS);
+    n->last_steps = steps;
+    n->last_more = more;
+    ff_run_result result;
+    ff_error err;
+    ff_run run = *n->run;
+    CHECK(ff_program_run(n->other->program, &run, &result, &err) == FF_OK);
+    return ++n->calls == n->answer_at ? n->answer : 0;
+}
+
 int main(void)
 {
     float *const x = ff_alloc(ROWS * K * 4);
@@ -198,6 +219,44 @@ int main(void)
         ff_free(before);
         drop(&n);
         printf("ok errors %s\n", *isa);
+
+        /* what runs between steps changes nothing in them, and says whether they go on */
+        net other = {0};
+        CHECK(make(engine, &n, 0, &err) == FF_OK && make(engine, &other, 0, &err) == FF_OK);
+        int64_t inner = 0, *const inner_counters[] = {&inner};
+        iterations = 0;
+        run.batch = BATCH;
+        run.force_threads = 2;
+        ff_run inside = run;
+        inside.counters = inner_counters;
+        nested ctx = {.other = &other, .run = &inside};
+        run.between = between;
+        run.between_ctx = &ctx;
+        CHECK(ff_program_run(n.program, &run, &result, &err) == FF_EARG);
+        run.between_first = run.between_period = 1;
+        for (int epoch = 0; epoch < 25; epoch++)
+            CHECK(ff_program_run(n.program, &run, &result, &err) == FF_OK && result.steps == 4);
+        CHECK(ctx.calls == 100 && ctx.last_steps == 4 && !ctx.last_more && inner == 400);
+        CHECK(memcmp(want, n.w1, size) == 0);
+        CHECK(ff_program_helped(n.program) > 0 && ff_program_helped(other.program) > 0);
+        run.between_first = 3;
+        run.between_period = 2;
+        ctx.calls = 0;
+        CHECK(ff_program_run(n.program, &run, &result, &err) == FF_OK && ctx.calls == 1 && ctx.last_steps == 3 && ctx.last_more);
+        run.between_first = 1;
+        ctx.calls = 0;
+        ctx.answer_at = 2;
+        ctx.answer = 1;
+        CHECK(ff_program_run(n.program, &run, &result, &err) == FF_OK && result.steps == 3);
+        ctx.calls = 0;
+        ctx.answer = -1;
+        CHECK(ff_program_run(n.program, &run, &result, &err) == FF_EHOST && result.steps == 3);
+        run.between = NULL;
+        CHECK(ff_program_run(n.program, &run, &result, &err) == FF_OK && result.steps == 4);
+        run.force_threads = 0;
+        drop(&n);
+        drop(&other);
+        printf("ok between %s\n", *isa);
 
         /* a stage with a period runs in those steps only: (i / 2 + 1) % 3 */
         n.period = 3;
