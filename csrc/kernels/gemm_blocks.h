@@ -17,10 +17,11 @@ enum {
     FF_DX_COLS = 512,
     FF_DX_DEPTH = 512, /* units summed before the sums are put aside */
 
-    FF_DW_ROWS = 256,
+    FF_DW_ROWS = 128,
     FF_DW_DEPTH = 512, /* weight rows */
     FF_DW_UNITS = 512,
     FF_DW_PACK_ROWS = 96, /* packing pays from so many rows */
+    FF_DW_FAR = 1 << 18, /* so many weights and their slots are outside L2 */
     FF_DW_NARROW = 64     /* but not for so few weight rows and one panel */
 };
 

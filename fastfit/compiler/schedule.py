@@ -241,8 +241,11 @@ def _weight_group(ins, batch, engine):
     if not wide and rows > 64 and batch * ins.row_mul >= PACK_ROWS:
         # x is packed once for all units of a tile; weights that change threads for it are few
         unit_block = _round_up(units, panel)
-    # as many weight rows as make a tile worth claiming; whole cache lines of x
-    k_tiles = max(1, min(8, int(cost / -(-units // unit_block) / TILE)))
+    # as many weight rows as make a tile worth claiming; whole cache lines of x. Every tile packs its rows of x and dy:
+    # no more of them than the threads need to end together.
+    unit_tiles = -(-units // unit_block)
+    most = max(1, min(8, -(-4 * engine.threads // unit_tiles))) if wide else 8
+    k_tiles = max(1, min(most, int(cost / unit_tiles / TILE)))
     k_block = _round_up(-(-rows // k_tiles), 64 if wide else 16)
     if rows == 1:
         return Group([ins], unit_block=unit_block, units=units)
