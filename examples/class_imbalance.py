@@ -49,7 +49,7 @@ def main():
     # weights inverse to the frequencies: both classes weigh the same in the loss
     counts = np.bincount(y_train[:, 0].astype(int))
     class_weight = {label: len(y_train) / (2 * count) for label, count in enumerate(counts)}
-    print("class weights:", {label: round(weight, 1) for label, weight in class_weight.items()})
+    print("class weights:", {label: round(float(weight), 1) for label, weight in class_weight.items()})
 
     for title, weights in (("unweighted", None), ("weighted", class_weight)):
         scores = train(x_train, y_train, weights).evaluate(x_test, y_test, verbose=0, return_dict=True)

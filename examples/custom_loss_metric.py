@@ -7,7 +7,8 @@ targets and predictions; the metrics are a function, too, and a class that keeps
 import numpy as np
 
 import fastfit
-from fastfit import ops
+
+ops = fastfit.ops
 
 QUANTILES = np.array([0.1, 0.9], "float32")
 

@@ -1,4 +1,4 @@
-"""Write the training step yourself: train on the worst rows of a batch too, and watch the gradients.
+"""Write the training step yourself: train on spoilt images too, and watch the gradients.
 
 `train_step` is called once, traced, and becomes part of the native program. `fastfit.gradients(loss, variables)` stands
 where other libraries have a tape. The step below adds noise in the direction that hurts most (the fast gradient sign
@@ -8,8 +8,9 @@ method), trains on clean and spoilt images alike, and logs the length of the gra
 import numpy as np
 
 import fastfit
-from fastfit import ops
 from fastfit.datasets import digits
+
+ops = fastfit.ops
 
 STRENGTH = 0.1
 
@@ -70,7 +71,7 @@ def main():
         [fastfit.layers.Dense(64, activation="relu"), fastfit.layers.Dense(10, activation="softmax")]
     )
     for name, model in (("plain", plain), ("robust", robust)):
-        model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
         history = model.fit(x_train, y_train, batch_size=32, epochs=20, verbose=0)
         clean = np.mean(model.predict(x_test, verbose=0).argmax(axis=1) == y_test)
         attacked = accuracy_under_attack(model, x_test, y_test, np.random.default_rng(12))

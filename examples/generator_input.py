@@ -1,7 +1,7 @@
 """Feed training batch by batch: from a Python generator, and from a dataset that is indexed.
 
-The generator never ends, so `steps_per_epoch` says how long an epoch is; it moves images by a pixel at random, which
-makes more of a small data set. The validation data are a `PyDataset`, which knows its length.
+The generator never ends, so `steps_per_epoch` says how long an epoch is; it draws the images anew with a little noise
+each time. The validation data are a `PyDataset`, which knows its length.
 """
 
 import numpy as np
@@ -12,13 +12,12 @@ from fastfit.datasets import digits
 BATCH = 32
 
 
-def moved_images(x, y, rng):
-    """Yield batches of random images, each moved by at most a pixel in both directions, for ever."""
+def noisy_images(x, y, rng):
+    """Yield batches of random images with noise, for ever."""
     while True:
         rows = rng.integers(0, len(x), BATCH)
-        shifts = rng.integers(-1, 2, (BATCH, 2))
-        images = [np.roll(x[row], shift, axis=(0, 1)) for row, shift in zip(rows, shifts, strict=True)]
-        yield np.stack(images), y[rows]
+        noise = rng.normal(0, 0.1, (BATCH, *x.shape[1:]))
+        yield (x[rows] + noise).astype("float32"), y[rows]
 
 
 class Batches(fastfit.utils.PyDataset):
@@ -55,11 +54,11 @@ def main():
     steps = len(x_train) // BATCH
     test = Batches(x_test, y_test, 100)
     history = model.fit(
-        moved_images(x_train, y_train, np.random.default_rng(9)),
+        noisy_images(x_train, y_train, np.random.default_rng(9)),
         steps_per_epoch=steps,
         epochs=20,
         validation_data=test,
-        validation_freq=5,
+        validation_freq=2,
         verbose=0,
     )
 

@@ -34,11 +34,12 @@ def halve_every_fourth(epoch, rate):
 def main():
     (x_train, y_train), test = load()
     steps = -(-len(x_train) // 32) * EPOCHS
+    warm_up = steps // 10
 
-    schedule = fastfit.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=0.01, warmup_steps=steps // 10)
+    schedule = fastfit.optimizers.schedules.CosineDecay(0.0, steps - warm_up, warmup_target=0.01, warmup_steps=warm_up)
     model = build(fastfit.optimizers.Adam(schedule))
     model.fit(x_train, y_train, epochs=EPOCHS, verbose=0)
-    print(f"cosine with warm-up, rate after a tenth of the steps: {float(schedule(steps // 10)):.4f}")
+    print(f"cosine with warm-up, rate after the warm-up: {float(schedule(warm_up)):.4f}")
     print(f"cosine with warm-up, rate at the end: {float(schedule(steps)):.4f}")
     print(f"cosine with warm-up, test accuracy: {model.evaluate(*test, verbose=0)[1]:.3f}")
 

@@ -7,8 +7,9 @@ pulls pairs of one digit together and pushes others at least a margin away.
 import numpy as np
 
 import fastfit
-from fastfit import ops
 from fastfit.datasets import digits
+
+ops = fastfit.ops
 
 MARGIN = 1.0
 

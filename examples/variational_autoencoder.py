@@ -7,8 +7,9 @@ the divergence from the standard normal to the loss by `add_loss`. New images ar
 import numpy as np
 
 import fastfit
-from fastfit import ops
 from fastfit.datasets import digits
+
+ops = fastfit.ops
 
 CODE = 4
 
