@@ -125,14 +125,17 @@ def run_epochs(model, feed, valid_feed, callbacks, epochs, steps_per_epoch, vali
         callbacks.on_epoch_begin(epoch)
         run.catch_up()
         done = train_epoch(model, feed, callbacks, steps_per_epoch, run.done)
+        if done == 0:  # nothing was left of the data: there is no loss that the logs could show
+            run.is_over = True
+            break
         run.logs = model._logs("train")
         if valid_feed is not None and validates_after(epoch, validation_freq):
             val = test_pass(model, valid_feed, callbacks, validation_steps)
             run.logs.update({f"val_{k}": v for k, v in val.items()})
         run.epoch, run.done = epoch + 1, 0
-        run.is_over = model.stop_training or done == 0
+        run.is_over = model.stop_training
         run.logs = callbacks.on_epoch_end(epoch, run.logs) or run.logs
-        if model.stop_training or done == 0:
+        if model.stop_training:
             break
     return run.logs
 
