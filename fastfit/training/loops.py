@@ -337,8 +337,8 @@ def test_pass(model, feed, callbacks, steps):
     callbacks.on_test_begin()
     feed.begin(restart=True, steps=steps)
     hooks = (callbacks.on_test_batch_begin, callbacks.on_test_batch_end)
-    batches(model, feed, callbacks, steps, hooks if callbacks.has_test_batch_hooks else None, "stop_evaluating")
-    logs = model._logs("test")
+    done = batches(model, feed, callbacks, steps, hooks if callbacks.has_test_batch_hooks else None, "stop_evaluating")
+    logs = model._logs("test") if done else {}  # a generator that is used up has no loss, rather than one of 0
     callbacks.on_test_end(logs)
     return logs
 

@@ -195,7 +195,8 @@ def test_generator():
     with pytest.warns(UserWarning, match="ran out of data"):
         assert len(list(data.epoch(9))) == 2
     assert data.exhausted
-    assert list(data.epoch()) == []
+    with pytest.warns(UserWarning, match="nothing was left"):
+        assert list(data.epoch()) == []
 
 
 def test_generator_rules():
