@@ -18,6 +18,19 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 # Keras 2's arguments of compile(), which its **keras2 takes.
 KERAS_2 = {"compile": ["sample_weight_mode", "target_tensors"], "fit": []}
 HEADINGS = ["## Example", "## Errors"]
+IMPORT = re.compile(r"^>>> import fastfit$", re.MULTILINE)
+# What Keras does otherwise in the examples of an argument's page, and why.
+NOT_AS_IN_KERAS = {
+    "run_eagerly": ["calls"],  # the name of the tensors that are traced
+    "jit_compile": ["weights_after_training(True) == weights_after_training(False)"],  # bits differ there
+    # there a list of weights needs a list of losses, and the weight in a dict is that of both outputs
+    "loss_weights": [
+        "model.evaluate(x, y, verbose=0, return_dict=True)",
+        'model.evaluate(x, y, verbose=0, return_dict=True)["loss"]',
+    ],
+    "metrics": ["model.metrics_names"],  # not flat
+    "steps_per_execution": ["seen"],  # the last index lies behind the last batch
+}
 
 
 def snippets(page):
@@ -94,6 +107,40 @@ def test_every_page_is_about_an_argument():
     for method in KERAS_2:
         found = {page.stem for page in (ROOT / "docs" / method).glob("*.md")}
         assert found == set(arguments(method))
+
+
+class Collector(doctest.DocTestRunner):
+    """Collects the sources of examples that fail."""
+
+    def __init__(self):
+        super().__init__(optionflags=OPTIONS, verbose=False)
+        self.sources = []
+
+    def report_failure(self, out, test, example, got):
+        self.sources.append(example.source.strip())
+
+    def report_unexpected_exception(self, out, test, example, exc_info):
+        self.sources.append(example.source.strip())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("method", "argument"),
+    [(method, argument) for method in KERAS_2 for argument in arguments(method) if argument not in KERAS_2[method]],
+)
+def test_examples_say_what_keras_does(method, argument):
+    pytest.importorskip("jax", reason="needs Keras on JAX")
+    keras = pytest.importorskip("keras")
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(0)
+    page = page_of(method, argument)
+    text = page.read_text(encoding="utf-8")
+    example = text[text.index(HEADINGS[0]) : text.index(HEADINGS[1])]
+    code, count = IMPORT.subn(">>> import keras as fastfit", "".join(FENCE.findall(example)))
+    assert count == 1
+    collector = Collector()
+    collector.run(doctest.DocTestParser().get_doctest(code, {}, f"{argument} in Keras", str(page), 0))
+    assert collector.sources == NOT_AS_IN_KERAS.get(argument, [])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)
