@@ -165,7 +165,15 @@ def feed_for(model, kind, data):
 
 
 class ArrayFeed:
-    """Rows of arrays, in one order per pass; a pass may last several epochs."""
+    """Rows of arrays, in one order per pass; a pass may last several epochs.
+
+    Attributes
+    ----------
+    found : bool
+        Whether the epoch had a batch at all.
+    """
+
+    found = True
 
     def __init__(self, model, kind, data):
         self.kind = kind
@@ -230,7 +238,7 @@ def permutation(n, batch, shuffle):
 
 
 class BatchFeed:
-    """Batches of a stream, one step each."""
+    """Batches of a stream, one step each. `found` as of `ArrayFeed`."""
 
     def __init__(self, model, kind, data):
         self.model, self.kind, self.data, self.steps = model, kind, data.data, data.steps
@@ -242,7 +250,7 @@ class BatchFeed:
         """Begin an epoch of so many steps, or of one pass; or what is left of it."""
         if restart and self.batches is not None:
             self.data.restart()
-        self.batches, self.next = self.data.epoch(steps), None
+        self.batches, self.next, self.found = self.data.epoch(steps), None, False
 
     def get_state(self):
         """Return how many batches of the pass were taken, and the seeds that its order was drawn from."""
@@ -269,6 +277,7 @@ class BatchFeed:
         """Whether the epoch has another batch, which is then read."""
         if self.next is None:
             self.next = next(self.batches, None)
+            self.found = self.found or self.next is not None
         return self.next is not None
 
     def run(self, max_steps):
@@ -337,8 +346,10 @@ def test_pass(model, feed, callbacks, steps):
     callbacks.on_test_begin()
     feed.begin(restart=True, steps=steps)
     hooks = (callbacks.on_test_batch_begin, callbacks.on_test_batch_end)
-    done = batches(model, feed, callbacks, steps, hooks if callbacks.has_test_batch_hooks else None, "stop_evaluating")
-    logs = model._logs("test") if done else {}  # a generator that is used up has no loss, rather than one of 0
+    batches(model, feed, callbacks, steps, hooks if callbacks.has_test_batch_hooks else None, "stop_evaluating")
+    logs = model._logs("test")
+    if not feed.found:  # a generator that is used up has no loss, rather than one of 0
+        logs = {}
     callbacks.on_test_end(logs)
     return logs
 
