@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import fastfit
 from fastfit import losses, ops
 from fastfit.graph.differentiate import gradients
 from fastfit.graph.evaluate import evaluate
@@ -183,3 +184,41 @@ def test_subclass():
     y, p = oracle.make_inputs("numbers")
     np.testing.assert_allclose(Mine()(y, p), losses.MeanSquaredError()(y, p), rtol=1e-6)
     assert Mine().name.startswith("mine")
+
+
+@pytest.mark.parametrize(
+    ("target", "prediction"),
+    [((4,), (4, 1)), ((4, 1), (4,)), ((4, 3), (4, 3, 1)), ((4, 3, 1), (4, 3)), ((4, 2), (4, 2)), ((4,), (4,))],
+)
+def test_a_function_of_ones_own_gets_equal_ranks(target, prediction):
+    y, p = np.arange(np.prod(target)).reshape(target), np.linspace(0, 2, int(np.prod(prediction))).reshape(prediction)
+
+    def loss_of(library):
+        shapes = []
+
+        def squares(y_true, y_pred):
+            shapes.append((tuple(y_true.shape), tuple(y_pred.shape)))
+            return library.ops.mean(library.ops.square(y_true - y_pred), axis=-1)
+
+        wrapper = library.losses.MeanSquaredError.__mro__[1]  # what compile() makes a function a loss by
+        assert wrapper.__name__ == "LossFunctionWrapper"
+        return float(wrapper(squares)(y, p)), shapes
+
+    (ours, our_shapes), (theirs, their_shapes) = loss_of(fastfit), loss_of(keras)
+    assert our_shapes == their_shapes
+    assert ours == pytest.approx(theirs)
+
+
+def test_training_by_a_function_of_ones_own_with_targets_of_one_axis():
+    def squares(y_true, y_pred):
+        return (y_true - y_pred) ** 2
+
+    x, y = np.arange(6.0).reshape(6, 1), np.array([0.0, 1, 2, 3, 4, 7])
+    found = []
+    for library in (fastfit, keras):
+        model = library.Sequential([library.Input((1,)), library.layers.Dense(1, kernel_initializer="ones")])
+        model.compile(library.optimizers.SGD(0.01), squares)
+        history = model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0)
+        found.append((history.history["loss"], model.predict(x, verbose=0)))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-5)

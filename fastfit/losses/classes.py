@@ -1,7 +1,8 @@
 """The loss classes: each stands for a function and takes that function's parameters."""
 
 from fastfit.losses import probability, regression
-from fastfit.losses.loss import Loss
+from fastfit.losses.loss import Loss, squeeze_or_expand_to_same_rank
+from fastfit.utils import nest
 from fastfit.utils.registry import deserialize_keras_object, serialize_keras_object
 from fastfit.utils.signatures import constructor_of
 
@@ -35,6 +36,12 @@ class LossFunctionWrapper(Loss):
         self._fn_kwargs = kwargs
 
     def call(self, y_true, y_pred):
+        # targets of shape (n,) beside predictions of shape (n, 1) would broadcast to (n, n) in a function of the user's
+        y_true_flat, y_pred_flat = nest.flatten(y_true), nest.flatten(y_pred)
+        if len(y_true_flat) == len(y_pred_flat):
+            pairs = [squeeze_or_expand_to_same_rank(t, p) for t, p in zip(y_true_flat, y_pred_flat, strict=True)]
+            y_true = nest.pack_like(y_true, [t for t, _ in pairs])
+            y_pred = nest.pack_like(y_pred, [p for _, p in pairs])
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
     def get_config(self):

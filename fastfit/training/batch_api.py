@@ -27,7 +27,7 @@ class BatchApi:
         float, list of float, or dict
             Loss and metrics of this batch alone.
         """
-        self._check_compiled("train_on_batch")
+        self._check_trains("train_on_batch")
         return self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):

@@ -194,6 +194,17 @@ def _looks_like_weights(value):
     return bool(leaves) and all(isinstance(x, Real) and not isinstance(x, bool) for x in leaves)
 
 
+def check_modes(run_eagerly, jit_compile, auto_scale_loss):
+    """Raise ValueError for what cannot be meant by the arguments that change nothing here; warn of a contradiction."""
+    for name, value in (("run_eagerly", run_eagerly), ("auto_scale_loss", auto_scale_loss)):
+        if value not in (None, False, True):
+            raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
+    if jit_compile not in (None, False, True, "auto"):
+        raise ValueError(f"`jit_compile` must be True, False or 'auto'. Received: jit_compile={jit_compile!r}")
+    if run_eagerly and jit_compile not in (None, False, "auto"):
+        warnings.warn("`run_eagerly` and `jit_compile` cannot both be True: `jit_compile` is ignored.", stacklevel=4)
+
+
 def output_losses(loss, loss_weights, names):
     """One `OutputLoss` per output.
 

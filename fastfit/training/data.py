@@ -81,6 +81,12 @@ def check_validation_freq(validation_freq):
         )
     if isinstance(validation_freq, Integral) and validation_freq < 1:
         raise ValueError(f"`validation_freq` must be at least 1. Received: validation_freq={validation_freq}")
+    epochs = validation_freq if isinstance(validation_freq, list) else []
+    if not all(isinstance(e, Integral) and not isinstance(e, bool) and e >= 1 for e in epochs):
+        raise ValueError(
+            "`validation_freq` as a list must hold epochs, integers from 1. "
+            f"Received: validation_freq={validation_freq}"
+        )
     return validation_freq
 
 

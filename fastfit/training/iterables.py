@@ -123,11 +123,14 @@ class IterableData:
             self._ahead.extendleft(reversed(reader.close()))  # older than what was not taken from there
         if whole_pass and not self.is_one_way:
             self._place = (self._place[0], 0)
-        if not whole_pass and done < steps:
+        if done < (1 if whole_pass else steps):
             self.exhausted = True
+            missing = (
+                "nothing was left for this epoch" if whole_pass else f"it gave {done} of the {steps} of this epoch"
+            )
             warnings.warn(
                 "Your input ran out of data; interrupting training. Make sure that your dataset or generator can "
-                f"generate at least `steps_per_epoch * epochs` batches (it gave {done} of the {steps} of this epoch).",
+                f"generate at least `steps_per_epoch * epochs` batches ({missing}).",
                 stacklevel=2,
             )
         if self.is_dataset and hasattr(self.source, "on_epoch_end"):

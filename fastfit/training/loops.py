@@ -127,14 +127,17 @@ def run_epochs(model, feed, valid_feed, callbacks, epochs, steps_per_epoch, vali
         callbacks.on_epoch_begin(epoch)
         run.catch_up()
         done = train_epoch(model, feed, callbacks, steps_per_epoch, run.done)
+        if done == 0:  # nothing was left of the data: there is no loss that the logs could show
+            run.is_over = True
+            break
         run.logs = model._logs("train")
         if valid_feed is not None and validates_after(epoch, validation_freq):
             val = test_pass(model, valid_feed, callbacks, validation_steps)
             run.logs.update({f"val_{k}": v for k, v in val.items()})
         run.epoch, run.done = epoch + 1, 0
-        run.is_over = model.stop_training or done == 0
+        run.is_over = model.stop_training
         run.logs = callbacks.on_epoch_end(epoch, run.logs) or run.logs
-        if model.stop_training or done == 0:
+        if model.stop_training:
             break
     return run.logs
 
@@ -164,7 +167,15 @@ def feed_for(model, kind, data):
 
 
 class ArrayFeed:
-    """Rows of arrays, in one order per pass; a pass may last several epochs."""
+    """Rows of arrays, in one order per pass; a pass may last several epochs.
+
+    Attributes
+    ----------
+    found : bool
+        Whether the epoch had a batch at all.
+    """
+
+    found = True
 
     def __init__(self, model, kind, data):
         self.kind = kind
@@ -229,7 +240,7 @@ def permutation(n, batch, shuffle):
 
 
 class BatchFeed:
-    """Batches of a stream, one step each."""
+    """Batches of a stream, one step each. `found` as of `ArrayFeed`."""
 
     def __init__(self, model, kind, data):
         self.model, self.kind, self.data, self.steps = model, kind, data.data, data.steps
@@ -241,7 +252,7 @@ class BatchFeed:
         """Begin an epoch of so many steps, or of one pass; or what is left of it."""
         if restart and self.batches is not None:
             self.data.restart()
-        self.batches, self.next = self.data.epoch(steps), None
+        self.batches, self.next, self.found = self.data.epoch(steps), None, False
 
     def get_state(self):
         """Return how many batches of the pass were taken, and the seeds that its order was drawn from."""
@@ -268,6 +279,7 @@ class BatchFeed:
         """Whether the epoch has another batch, which is then read."""
         if self.next is None:
             self.next = next(self.batches, None)
+            self.found = self.found or self.next is not None
         return self.next is not None
 
     position = 0  # in the batch, which nobody asks for
@@ -343,6 +355,8 @@ def test_pass(model, feed, callbacks, steps):
     feed.begin(restart=True, steps=steps)
     batches(model, feed, callbacks, steps, "stop_evaluating")
     logs = model._logs("test")
+    if not feed.found:  # a generator that is used up has no loss, rather than one of 0
+        logs = {}
     callbacks.on_test_end(logs)
     return logs
 

@@ -12,7 +12,7 @@ from fastfit.graph.tensor import make_input
 from fastfit.layers.call_context import context
 from fastfit.training import compile_arguments, loops
 from fastfit.training.batch_api import BatchApi
-from fastfit.training.custom_step import CustomSteps
+from fastfit.training.custom_step import CustomSteps, overridden
 from fastfit.training.data import is_iterable_data
 from fastfit.training.exclusive import Busy, Exclusive, tracing
 from fastfit.training.keras2 import Keras2Methods
@@ -123,6 +123,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             raise ValueError(f"Unrecognized arguments of compile(): {sorted(keras2)}")
         if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
             raise ValueError(f"`steps_per_execution` must be a positive integer. Received: {steps_per_execution!r}")
+        compile_arguments.check_modes(run_eagerly, jit_compile, auto_scale_loss)
         # everything is resolved before anything changes
         new_optimizer = _optimizer(optimizer)
         names = self._known_output_names()
@@ -199,6 +200,15 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
     def _check_compiled(self, method):
         if not self.compiled:
             raise ValueError(f"You must call `compile()` before calling `{method}()`.")
+
+    def _check_trains(self, method):
+        self._check_compiled(method)
+        # a step of the user's own may update variables by itself
+        if self.optimizer is None and not overridden(self, "train_step"):
+            raise ValueError(
+                f"`{method}()` needs an optimizer, and `compile()` was given none: the model can only be evaluated and "
+                "predict. Received: optimizer=None"
+            )
 
     def _exclusive(self, what, nested=False):
         return Exclusive(self._busy, what, self.name, nested)
@@ -348,7 +358,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             If another thread is training this model.
         """
         epochs = loops.take_old_names(old, epochs)
-        self._check_compiled("fit")
+        self._check_trains("fit")
         with self._exclusive("fit"):
             return loops.fit(
                 self,

@@ -1,4 +1,4 @@
-"""compile(): which arguments positional ones are, and masks that predictions carry."""
+"""compile(): which arguments positional ones are, what it refuses, and masks that predictions carry."""
 
 import inspect
 
@@ -104,3 +104,24 @@ def test_eager_predictions_carry_their_mask_into_losses_and_metrics():
     model.compile("sgd", "mse", metrics=["mse"])
     logs = model.evaluate(x, y, batch_size=5, verbose=0, return_dict=True)
     np.testing.assert_allclose(list(logs.values()), [per_step.mean()] * 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("argument", ("run_eagerly", "jit_compile", "auto_scale_loss"))
+def test_modes_have_few_values(argument):
+    model = _model()
+    for value in (True, False, None):
+        model.compile("sgd", "mse", **{argument: value})
+    with pytest.raises(ValueError, match=f"`{argument}` must be.*Received: {argument}='yes'"):
+        model.compile("adam", "mae", **{argument: "yes"})
+    assert model.get_compile_config()["loss"] == "mse"
+    with pytest.warns(UserWarning, match="cannot both be True"):
+        model.compile("sgd", "mse", run_eagerly=True, jit_compile=True)
+
+
+def test_without_an_optimizer_a_model_is_only_evaluated():
+    model = _model()
+    model.compile(optimizer=None, loss="mse")
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(9.0)
+    for train in (lambda: model.fit(X, Y, verbose=0), lambda: model.train_on_batch(X, Y)):
+        with pytest.raises(ValueError, match="needs an optimizer.*optimizer=None"):
+            train()

@@ -195,7 +195,8 @@ def test_generator():
     with pytest.warns(UserWarning, match="ran out of data"):
         assert len(list(data.epoch(9))) == 2
     assert data.exhausted
-    assert list(data.epoch()) == []
+    with pytest.warns(UserWarning, match="nothing was left"):
+        assert list(data.epoch()) == []
 
 
 def test_generator_rules():
@@ -282,6 +283,6 @@ def test_validation_arguments():
         unpack_validation_data((X, Y, Y, Y))
     assert [e for e in range(6) if validates_after(e, 2)] == [1, 3, 5]
     assert [e for e in range(6) if validates_after(e, [1, 4])] == [0, 3]
-    for bad in ((1, 2), 1.5, "2", 0, True):
+    for bad in ((1, 2), 1.5, "2", 0, True, ["1"], [0, 2], [True]):
         with pytest.raises(ValueError, match="validation_freq"):
             check_validation_freq(bad)

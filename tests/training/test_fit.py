@@ -216,6 +216,7 @@ def test_a_stream_that_ends_early():
     with pytest.warns(UserWarning, match="ran out of data"):
         history = model.fit(generator(X, Y), epochs=4, steps_per_epoch=6, verbose=0)
     assert history.epoch[:2] == [0, 1] and len(history.epoch) < 4
+    assert all(loss > 0 for loss in history.history["loss"])  # an epoch without any batch leaves no entry
     with pytest.warns(UserWarning, match="ran out of data"):
         model.fit(X, Y, batch_size=30, steps_per_epoch=9, verbose=0)
 

@@ -145,3 +145,20 @@ def test_classes_of_one_column():
     found = model.predict_classes(X)
     assert found.shape == (ROWS, 1) and found.dtype == np.int32
     assert np.array_equal(found, (model.predict(X, verbose=0) > 0.5).astype("int32"))
+
+
+def test_validation_by_a_generator_that_is_used_up_leaves_no_entry():
+    with pytest.warns(UserWarning, match="ran out of data.*nothing was left"):
+        history = net().fit(X, Y, epochs=3, validation_data=batches(), verbose=0).history
+    assert len(history["loss"]) == 3 and len(history["val_loss"]) == 1
+    with pytest.warns(UserWarning, match="ran out of data.*0 of the 3"):
+        history = net().fit(X, Y, epochs=3, validation_data=batches(), validation_steps=3, verbose=0).history
+    assert len(history["loss"]) == 3 and len(history["val_loss"]) == 2
+
+
+def test_training_by_a_generator_that_is_used_up_ends():
+    ended = []
+    hook = LambdaCallback(on_train_end=lambda logs: ended.append(logs))
+    with pytest.warns(UserWarning, match="ran out of data.*nothing was left"):
+        history = net().fit(batches(), epochs=3, callbacks=[hook], verbose=0)
+    assert history.epoch == [0] and ended == [{"loss": history.history["loss"][0]}]
