@@ -6,7 +6,7 @@ from fastfit.graph import storage
 from fastfit.graph.op import apply, constant
 from fastfit.graph.tensor import KerasTensor, Operand
 from fastfit.graph.trace import current, variable_tensor
-from fastfit.utils.naming import auto_name
+from fastfit.utils.naming import auto_name, current_path, join_path
 
 
 class Variable(Operand):
@@ -40,7 +40,7 @@ class Variable(Operand):
         self.dtype = dtype
         self.trainable = bool(trainable)
         self.name = auto_name("variable") if name is None else name
-        self.path = self.name
+        self.path = join_path(current_path(), self.name)
         self.regularizer = None
         self.constraint = None
         self._born_in = current()

@@ -9,6 +9,7 @@ from fastfit.layers.shapes import has_tensor, map_shapes
 from fastfit.models.summary import print_summary
 from fastfit.saving import configs, files
 from fastfit.training.trainer import Trainer
+from fastfit.utils.custom_objects import CustomObjectScope
 
 
 def functional_arguments(args, kwargs):
@@ -99,9 +100,24 @@ class Model(Trainer, Layer):
     def _build_from(self, args, kwargs):
         if type(self).build is Model.build:
             self._build_shapes = _first_shapes(args, kwargs)
-            self.built = True
+            self.built = self._locked = True
             return
         super()._build_from(args, kwargs)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Make a model, without weights, from what `get_config` returned.
+
+        Parameters
+        ----------
+        config : dict
+        custom_objects : dict, optional
+            Classes and functions that it names.
+        """
+        if "input_layers" in config and (cls is Model or functional_arguments((), _parameters_of(cls))):
+            return Model._functional_class.from_graph_config(cls, config, custom_objects)
+        with CustomObjectScope(custom_objects):
+            return super().from_config(config)
 
     def summary(
         self,
@@ -160,6 +176,10 @@ def _first_shapes(args, kwargs):
         if has_tensor(value) and hasattr(value, "shape"):
             return (None, *tuple(value.shape)[1:])
     return None
+
+
+def _parameters_of(cls):
+    return inspect.signature(cls.__init__).parameters
 
 
 def _make_functional(cls):

@@ -241,7 +241,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         return "\n".join(listings)
 
     def _freeze_key(self):
-        return tuple(layer.trainable for layer in self._flatten_layers())
+        return tuple((layer.trainable, layer._structure) for layer in self._flatten_layers())
 
     def _call_for_step(self, x, training):
         """The outputs for flat inputs, inside a trace."""
