@@ -15,6 +15,7 @@ from fastfit.graph.variable import Variable
 from fastfit.layers.call_context import context, enter_call, get_mask, set_mask
 from fastfit.layers.described import Described
 from fastfit.layers.input_spec import assert_input_compatibility
+from fastfit.layers.members import KerasMembers
 from fastfit.layers.shapes import as_spec, dtype_name, has_tensor, map_shapes, shapes_of
 from fastfit.layers.tracking import Tracked
 from fastfit.utils import limits, nest
@@ -58,7 +59,7 @@ def _shapes_by_name(build, args, kwargs):
     return {**dict(zip(names, args, strict=False)), **kwargs}
 
 
-class Layer(Described, Tracked):
+class Layer(Described, KerasMembers, Tracked):
     """A function with weights.
 
     A layer makes its weights in ``build(input_shape)`` and computes in ``call(inputs)``. Called on a symbolic tensor

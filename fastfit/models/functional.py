@@ -194,7 +194,7 @@ class Functional(Model):
         return functional_config.get_config(self)
 
     @staticmethod
-    def from_graph_config(cls, config, custom_objects=None):
+    def _from_graph_config(cls, config, custom_objects=None):
         """Make a model of class ``cls`` from the config of a graph."""
         inputs, outputs = functional_config.rebuild(config, custom_objects)
         # True would reach inside, and unfreeze layers that are frozen.

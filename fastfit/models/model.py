@@ -6,6 +6,7 @@ import json
 from fastfit.graph.tensor import make_input
 from fastfit.layers.layer import Layer
 from fastfit.layers.shapes import has_tensor, map_shapes
+from fastfit.models.members import ModelMembers
 from fastfit.models.summary import print_summary
 from fastfit.saving import configs, files
 from fastfit.training.trainer import Trainer
@@ -17,7 +18,7 @@ def functional_arguments(args, kwargs):
     return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs)
 
 
-class Model(Trainer, Layer):
+class Model(Trainer, ModelMembers, Layer):
     """Layers with an object for training.
 
     ``Model(inputs, outputs)`` makes a functional model from symbolic tensors. A subclass defines its layers in
@@ -115,7 +116,7 @@ class Model(Trainer, Layer):
             Classes and functions that it names.
         """
         if "input_layers" in config and (cls is Model or functional_arguments((), _parameters_of(cls))):
-            return Model._functional_class.from_graph_config(cls, config, custom_objects)
+            return Model._functional_class._from_graph_config(cls, config, custom_objects)
         with CustomObjectScope(custom_objects):
             return super().from_config(config)
 
