@@ -7,13 +7,12 @@ import re
 import numpy as np
 
 from fastfit import layers as layer_registry
-from fastfit import ops
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
 from fastfit.layers.input import InputLayer
 from fastfit.layers.layer import Layer
+from fastfit.models import keras_ops
 from fastfit.utils import nest
-from fastfit.utils.naming import to_snake_case
 from fastfit.utils.registry import MODULE_ROOT, Registry, config_of
 
 # The models' own modules add their classes, since they build on this one.
@@ -48,15 +47,14 @@ def get_config(model):
 
     entries = []
     for operation in graph.operations:
+        if not isinstance(operation, Layer):
+            entries.append(_op_entry(operation, encode))
+            continue
         nodes = []
         for node in operation._inbound_nodes:
             if id(node) not in graph.node_ids or isinstance(operation, InputLayer):
                 continue
-            if isinstance(operation, Layer):
-                args, kwargs = node.attrs["args"], node.attrs["kwargs"]
-            else:
-                args, kwargs = tuple(node.inputs), node.attrs
-            nodes.append({"args": encode(list(args)), "kwargs": encode(kwargs)})
+            nodes.append({"args": encode(list(node.attrs["args"])), "kwargs": encode(node.attrs["kwargs"])})
         entries.append({**_entry(operation), "name": operation.name, "inbound_nodes": nodes})
     return {
         "name": model.name,
@@ -97,28 +95,41 @@ def _number_dtype(name):
 
 
 def _entry(operation):
-    if isinstance(operation, Layer):
-        entry = config_of(operation, "layers")
-        build = operation.get_build_config()
-        return {**entry, "build_config": build} if build else entry
-    name = operation.op if isinstance(operation.op, str) else operation.op.name
-    return {"module": f"{MODULE_ROOT}.ops", "class_name": "Op", "config": {"name": name}, "registered_name": None}
+    entry = config_of(operation, "layers")
+    build = operation.get_build_config()
+    return {**entry, "build_config": build} if build else entry
+
+
+def _op_entry(call, encode):
+    """Return the entry of an op, in Keras's form if it has one."""
+    (node,) = call._inbound_nodes
+    if isinstance(node.operation, str):
+        raise ValueError(
+            f"The graph reads a variable outside of its layers, which no config can hold. Received: '{call.name}'. "
+            "Read it inside the `call()` of a layer."
+        )
+    found = keras_ops.to_keras(call.name, node)
+    if found is None:
+        entry = {"module": f"{MODULE_ROOT}.ops", "class_name": "Op", "config": {"name": node.operation.name}}
+        entry, args, kwargs = {**entry, "registered_name": None}, node.inputs, node.attrs
+    else:
+        entry, args = found
+        entry, kwargs = {**entry, "config": _plain_settings(entry["config"], encode)}, {}
+    nodes = [{"args": encode(list(args)), "kwargs": encode(kwargs)}]
+    return {**entry, "name": call.name, "inbound_nodes": nodes}
+
+
+def _plain_settings(settings, encode):
+    # Keras reads tuples of settings as lists.
+    return {
+        k: list(v) if isinstance(v, tuple) else v.item() if isinstance(v, np.generic) else encode(v)
+        for k, v in settings.items()
+    }
 
 
 def make_layer(entry, custom_objects=None):
     """Return the layer or model of a config entry."""
     return layer_registry.deserialize(entry, custom_objects)
-
-
-def _op_of_keras(entry):
-    """Return the function for an op in a graph that Keras has saved: the op's class, with its arguments as config."""
-    name = to_snake_case(entry["class_name"])
-    if entry["class_name"] == "GetItem":
-        return lambda x, key: x[tuple(key) if isinstance(key, list) else key]
-    if name.startswith("_") or not inspect.isfunction(getattr(ops, name, None)):
-        raise ValueError(f"The config holds an op of Keras that is not known here. Received: {entry['class_name']}")
-    settings = {key: value for key, value in entry["config"].items() if key not in ("name", "dtype")}
-    return functools.partial(getattr(ops, name), **settings)
 
 
 def rebuild(config, custom_objects=None):
@@ -128,8 +139,8 @@ def rebuild(config, custom_objects=None):
         name = entry.get("name") or entry["config"]["name"]
         if entry["class_name"] == "Op":
             made[name] = functools.partial(apply, entry["config"]["name"])
-        elif str(entry.get("module")).startswith(f"{MODULE_ROOT}.src.ops."):
-            made[name] = _op_of_keras(entry)
+        elif keras_ops.is_keras_op(entry):
+            made[name] = keras_ops.from_keras(entry)
         else:
             made[name] = make_layer(entry, custom_objects)
         if not isinstance(made[name], Layer):
