@@ -10,7 +10,6 @@ from fastfit.models.model import Model
 from fastfit.models.sequential import Sequential
 from fastfit.saving.configs import model_from_config
 from fastfit.utils import nest
-from fastfit.utils.registry import serialize_keras_object
 
 
 def model_from_json(json_string, custom_objects=None):
@@ -44,8 +43,13 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
         )
     new = _clone(model, input_tensors, clone_function, call_function, recursive)
     if model.compiled and not new.compiled:
-        new.compile_from_config(serialize_keras_object(model.get_compile_config()))
+        new.compile(**nest.map_structure(_fresh, model.get_compile_config()))
     return new
+
+
+def _fresh(x):
+    """Return an object like ``x`` without its state: no optimizer or metric serves two models."""
+    return type(x).from_config(x.get_config()) if hasattr(x, "get_config") and not isinstance(x, type) else x
 
 
 def _clone(model, input_tensors, clone_function, call_function, recursive):

@@ -2,9 +2,6 @@
 
 import functools
 import inspect
-import re
-
-import numpy as np
 
 from fastfit import layers as layer_registry
 from fastfit.graph.op import apply
@@ -13,10 +10,10 @@ from fastfit.layers.input import InputLayer
 from fastfit.layers.layer import Layer
 from fastfit.models import keras_ops
 from fastfit.utils import nest
-from fastfit.utils.registry import MODULE_ROOT, Registry, config_of
+from fastfit.utils.registry import MODULE_ROOT, Registry, config_of, deserialize_keras_object, serialize_keras_object
 
 # The models' own modules add their classes, since they build on this one.
-MODELS = Registry("model", "models")
+MODELS = Registry("model", "models", places={"Functional": "src.models.functional", "Sequential": "", "Model": ""})
 
 
 def is_plain(model):
@@ -36,14 +33,16 @@ def get_config(model):
     def where(t):
         return [graph.operation_of(t.node).name, index[id(t.node)], t.index]
 
-    def encode(x):
+    def encode(x, mark_tuples=False):
         if isinstance(x, KerasTensor):
-            return _special("keras_tensor", {"shape": x.shape, "dtype": x.dtype, "keras_history": where(x)})
+            config = {"shape": x.shape, "dtype": x.dtype, "keras_history": where(x)}
+            return {"class_name": "__keras_tensor__", "config": config}
         if isinstance(x, dict):
-            return {k: encode(v) for k, v in x.items()}
-        if isinstance(x, tuple):
-            return _special("tuple", [encode(v) for v in x])
-        return [encode(v) for v in x] if isinstance(x, list) else _encode_leaf(x)
+            return {k: encode(v, mark_tuples) for k, v in x.items()}
+        if isinstance(x, (list, tuple)):
+            items = [encode(v, mark_tuples) for v in x]
+            return {"class_name": "__tuple__", "config": items} if mark_tuples and isinstance(x, tuple) else items
+        return serialize_keras_object(x)
 
     entries = []
     for operation in graph.operations:
@@ -65,35 +64,6 @@ def get_config(model):
     }
 
 
-def _special(kind, config):
-    return {"class_name": f"__{kind}__", "config": config}
-
-
-def _encode_leaf(x):
-    """Return what JSON can hold of an argument; an index may be a slice or an ellipsis, a constant an array."""
-    if isinstance(x, slice):
-        return _special("slice", {"start": x.start, "stop": x.stop, "step": x.step})
-    if x is Ellipsis:
-        return _special("ellipsis", None)
-    if isinstance(x, (np.ndarray, np.generic)):
-        return _special("numpy", {"value": x.tolist(), "dtype": x.dtype.name})
-    return x
-
-
-_DECODERS = {
-    "__slice__": lambda config: slice(config["start"], config["stop"], config["step"]),
-    "__ellipsis__": lambda config: Ellipsis,
-    "__numpy__": lambda config: np.array(config["value"], _number_dtype(config["dtype"])),
-}
-
-
-def _number_dtype(name):
-    """Return a dtype of one number; names of others may stand for any amount of memory."""
-    if not isinstance(name, str) or not re.fullmatch(r"bool|u?int\d+|float\d+", name):
-        raise ValueError(f"The config holds an array of a dtype that is none of numbers. Received: {name!r}")
-    return np.dtype(name)
-
-
 def _entry(operation):
     entry = config_of(operation, "layers")
     build = operation.get_build_config()
@@ -111,20 +81,11 @@ def _op_entry(call, encode):
     found = keras_ops.to_keras(call.name, node)
     if found is None:
         entry = {"module": f"{MODULE_ROOT}.ops", "class_name": "Op", "config": {"name": node.operation.name}}
-        entry, args, kwargs = {**entry, "registered_name": None}, node.inputs, node.attrs
-    else:
-        entry, args = found
-        entry, kwargs = {**entry, "config": _plain_settings(entry["config"], encode)}, {}
-    nodes = [{"args": encode(list(args)), "kwargs": encode(kwargs)}]
-    return {**entry, "name": call.name, "inbound_nodes": nodes}
-
-
-def _plain_settings(settings, encode):
-    # Keras reads tuples of settings as lists.
-    return {
-        k: list(v) if isinstance(v, tuple) else v.item() if isinstance(v, np.generic) else encode(v)
-        for k, v in settings.items()
-    }
+        call_of = {"args": encode(list(node.inputs), True), "kwargs": encode(node.attrs, True)}
+        return {**entry, "registered_name": None, "name": call.name, "inbound_nodes": [call_of]}
+    entry, args = found
+    settings = encode(entry["config"])
+    return {**entry, "config": settings, "name": call.name, "inbound_nodes": [{"args": encode(args), "kwargs": {}}]}
 
 
 def make_layer(entry, custom_objects=None):
@@ -158,8 +119,8 @@ def rebuild(config, custom_objects=None):
         kind = x.get("class_name") if isinstance(x, dict) else None
         if kind == "__tuple__":
             return tuple(decode(v) for v in x["config"])
-        if kind in _DECODERS:
-            return _DECODERS[kind](x["config"])
+        if kind is not None and "config" in x:
+            return deserialize_keras_object(x)
         if isinstance(x, dict):
             return {k: decode(v) for k, v in x.items()}
         if isinstance(x, (list, tuple)):

@@ -8,7 +8,7 @@ import inspect
 
 import numpy as np
 
-from fastfit import ops
+from fastfit import activations, ops
 from fastfit.utils.naming import to_snake_case
 from fastfit.utils.registry import MODULE_ROOT
 
@@ -95,7 +95,7 @@ def _or_none(x):
 
 def is_keras_op(entry):
     """Whether an entry of a graph is one of Keras's ops."""
-    return str(entry.get("module")).startswith(f"{MODULE_ROOT}.src.ops.")
+    return str(entry.get("module")).startswith((f"{MODULE_ROOT}.src.ops.", f"{MODULE_ROOT}.src.activations."))
 
 
 def from_keras(entry):
@@ -103,7 +103,8 @@ def from_keras(entry):
     name = to_snake_case(entry["class_name"])
     if entry["class_name"] == "GetItem":
         return lambda x, key: x[tuple(key) if isinstance(key, list) else key]
-    function = getattr(ops, name, None) or getattr(ops, name.replace("_", ""), None)
+    home = activations if "activations" in entry["module"] else ops
+    function = getattr(home, name, None) or getattr(home, name.replace("_", ""), None)
     if name.startswith("_") or not inspect.isfunction(function):
         raise ValueError(f"The config holds an op of Keras that is not known here. Received: {entry['class_name']}")
     parameters = inspect.signature(function).parameters

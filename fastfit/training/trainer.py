@@ -189,8 +189,8 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             )
 
     def get_compile_config(self):
-        """Return what `compile` was given."""
-        return dict(self._compile_config) if self.compiled else None
+        """Return what `compile` was given, and the optimizer that came of it."""
+        return {**self._compile_config, "optimizer": self.optimizer} if self.compiled else None
 
     def compile_from_config(self, config):
         """Compile with what `get_compile_config` of a model returned, serialized."""
