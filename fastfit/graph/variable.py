@@ -50,6 +50,15 @@ class Variable(Operand):
     def __repr__(self):
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self._storage.read()}>"
 
+    def __getstate__(self):
+        # The memory belongs to this process.
+        return {**self.__dict__, "_storage": self._storage.read(), "_born_in": None}
+
+    def __setstate__(self, state):
+        value = state["_storage"]
+        self.__dict__.update(state, _storage=storage.make(state["shape"], state["dtype"]))
+        self._storage.write(value)
+
     def operand(self, symbolic):
         """Return what ops compute with: the tensor in a trace or beside tensors, else an array."""
         trace = current()

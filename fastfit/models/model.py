@@ -1,6 +1,7 @@
 """Model: layers that can be trained together."""
 
 import inspect
+import io
 import json
 
 from fastfit.graph.tensor import make_input
@@ -170,6 +171,19 @@ class Model(Trainer, ModelMembers, Layer):
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
         """Load what `save_weights` or `save` has saved; see `fastfit.saving.load_weights`."""
         files.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def __reduce__(self):
+        # Pickled and copied as the archive that `save` writes, with the classes that it names.
+        archive = io.BytesIO()
+        files.save_model(self, archive)
+        classes = {type(layer) for layer in self._flatten_layers()}
+        own = {cls.__name__: cls for cls in classes if cls.__module__.split(".")[0] != __name__.split(".")[0]}
+        return _from_archive, (archive.getvalue(), own)
+
+
+def _from_archive(data, classes):
+    # A pickle runs code anyway: its lambdas are no worse.
+    return files.load_model(io.BytesIO(data), custom_objects=classes, safe_mode=False)
 
 
 def _first_shapes(args, kwargs):

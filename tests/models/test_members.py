@@ -1,6 +1,8 @@
 """Members of models and layers: those of Keras are there, or ``docs/keras.md`` says why not."""
 
+import copy
 import pathlib
+import pickle
 import re
 
 import keras
@@ -215,3 +217,53 @@ def test_what_is_not_made():
         model.export("somewhere", format="onnx")
     with pytest.raises(NotImplementedError, match="int8"):
         model.quantize("int8")
+
+
+def copies():
+    return [copy.deepcopy, copy.copy, lambda x: pickle.loads(pickle.dumps(x))]
+
+
+@pytest.mark.parametrize("way", range(3), ids=["deepcopy", "copy", "pickle"])
+def test_models_are_copied_and_pickled(way):
+    model = trained(fastfit)
+    other = copies()[way](model)
+    assert other is not model and other.weights[0] is not model.weights[0]
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights(), strict=True))
+    for k in (model, other):
+        k.train_on_batch(X, X[:, 1:])  # with the optimizer's state
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights(), strict=True))
+
+
+class Doubled(fastfit.Model):
+    """A class that no registry knows."""
+
+    def __init__(self, units=1, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.dense = fastfit.layers.Dense(units)
+
+    def call(self, x):
+        return 2 * self.dense(x)
+
+
+@pytest.mark.parametrize("way", range(3), ids=["deepcopy", "copy", "pickle"])
+def test_models_of_own_classes_are_copied_and_pickled(way):
+    model = Doubled(3)
+    expected = model(X)
+    other = copies()[way](model)
+    assert type(other) is Doubled and other.units == 3
+    assert_close(other(X), expected)
+
+
+@pytest.mark.parametrize("way", [0, 2], ids=["deepcopy", "pickle"])
+def test_layers_and_variables_are_copied_and_pickled(way):
+    layer = fastfit.layers.Dense(3)
+    expected = layer(X)
+    other = copies()[way](layer)
+    assert_close(other(X), expected)
+    other.kernel.assign(other.kernel * 2)
+    assert_close(layer(X), expected)
+    variable = fastfit.Variable(np.arange(3.0), name="v", trainable=False)
+    again = copies()[way](variable)
+    assert (again.name, again.trainable, again.dtype) == ("v", False, "float32")
+    assert_close(again.numpy(), [0, 1, 2])
