@@ -163,6 +163,13 @@ class Functional(Model):
 
     def _fit(self, t, x):
         """Return the input with the rank and dtype of the Input, or raise ValueError."""
+        if x is None and t.node.operation.optional:
+            return None
+        if not hasattr(x, "shape"):
+            raise ValueError(
+                f'Input "{t.name}" of model "{self.name}" must be a tensor or an array. Received: {x} (of type '
+                f"{type(x).__name__})"
+            )
         expected, shape = tuple(t.shape), tuple(x.shape)
         if len(shape) == len(expected) + 1 and shape[-1] == 1:
             x = ops.squeeze(x, axis=-1)

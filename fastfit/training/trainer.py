@@ -261,7 +261,9 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
     def _input_dtype(self, i, given):
         """The dtype that input `i` is fed in: the Input's own, or the data's."""
         graph = self._graph_model()
-        return given if graph is None else feed_dtype(graph.inputs[i].dtype)
+        wanted = given if graph is None else feed_dtype(graph.inputs[i].dtype)
+        # The model itself cuts fractions off, where an Input of integers gets floats.
+        return given if given == "float32" else wanted
 
     def _known_targets(self, x, y):
         """Targets that compile() was given, where fit is given none."""

@@ -206,6 +206,17 @@ def config_of_a_graph(k):
     return [again([rows(2, 3), rows(2, 3)]), again.name, names(again.layers), names(from_text.layers)]
 
 
+@case
+def ops_between_layers(k):
+    a = k.Input((4,), name="a")
+    d = k.layers.Dense(4, name="d")(a)
+    y = d + 1
+    model = fill(k.Model(a, k.ops.concatenate([y * 2, a], axis=-1)))
+    clone = fill(k.models.clone_model(model))
+    parts = [k.Model(model.input, y)(rows(2, 4)), k.Model(y, y * 2)(rows(2, 4))]
+    return [model(rows(2, 4)), clone(rows(2, 4)), parts, k.Model.from_config(model.get_config()).output_shape]
+
+
 # Sequential --------------------------------------------------------------------------------------------------------
 
 
@@ -510,3 +521,33 @@ def test_clones_need_no_registered_loss():
     x, y = rows(4, 3), rows(4, 2)
     assert clone.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
     assert clone.optimizer is not model.optimizer
+
+
+def optional_inputs(k):
+    class Sum(k.layers.Layer):
+        def call(self, x, y=None):
+            return x if y is None else x + y
+
+    a, b = k.Input((2,), name="a"), k.Input((2,), name="b", optional=True)
+    return k.Model([a, b], Sum()(a, b))
+
+
+def test_an_optional_input_may_be_none():
+    for k in (fastfit, keras):
+        model = optional_inputs(k)
+        assert_same(np.asarray(model([rows(2, 2), None])), rows(2, 2))
+        assert_same(np.asarray(model([rows(2, 2), rows(2, 2)])), 2 * rows(2, 2))
+    with pytest.raises(ValueError, match='Input "a"'):
+        optional_inputs(fastfit)([None, rows(2, 2)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8"])
+def test_inputs_of_integers(dtype):
+    x = np.array([[1.7, 2.2], [3.9, 0.1]]).astype(dtype)
+    results = []
+    for k in (fastfit, keras):
+        a = k.Input((2,), dtype="int32")
+        model = k.Model(a, k.ops.cast(a, "float32") * 2)
+        model.compile("sgd", "mse")
+        results.append([plain(model(x)), model.predict(x, verbose=0), model.evaluate(x, x * 1.0, verbose=0)])
+    assert_same(*results)
