@@ -6,7 +6,7 @@ from fastfit.graph import storage
 from fastfit.graph.op import apply, constant
 from fastfit.graph.tensor import KerasTensor, Operand
 from fastfit.graph.trace import current, variable_tensor
-from fastfit.utils.naming import auto_name
+from fastfit.utils.naming import auto_name, current_path, join_path
 
 
 class Variable(Operand):
@@ -40,7 +40,7 @@ class Variable(Operand):
         self.dtype = dtype
         self.trainable = bool(trainable)
         self.name = auto_name("variable") if name is None else name
-        self.path = self.name
+        self.path = join_path(current_path(), self.name)
         self.regularizer = None
         self.constraint = None
         self._born_in = current()
@@ -49,6 +49,15 @@ class Variable(Operand):
 
     def __repr__(self):
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self._storage.read()}>"
+
+    def __getstate__(self):
+        # The memory belongs to this process.
+        return {**self.__dict__, "_storage": self._storage.read(), "_born_in": None}
+
+    def __setstate__(self, state):
+        value = state["_storage"]
+        self.__dict__.update(state, _storage=storage.make(state["shape"], state["dtype"]))
+        self._storage.write(value)
 
     def operand(self, symbolic):
         """Return what ops compute with: the tensor in a trace or beside tensors, else an array."""

@@ -4,6 +4,7 @@ import threading
 
 from fastfit.graph import masks
 from fastfit.graph.tensor import KerasTensor
+from fastfit.utils.naming import name_scope
 
 
 class _CallContext(threading.local):
@@ -18,19 +19,22 @@ class _CallContext(threading.local):
 context = _CallContext()
 
 
-class enter_call:
-    """Hold ``training`` for the calls inside; the outermost one drops the masks when it ends."""
+class enter_call(name_scope):
+    """Hold ``training`` and the layer's path for the calls inside; the outermost one drops the masks when it ends."""
 
-    def __init__(self, training):
+    def __init__(self, training, path):
+        super().__init__(path, absolute=True)
         self.training = training
 
     def __enter__(self):
+        super().__enter__()
         self.outer_training = context.training
         context.training = self.training
         context.depth += 1
         return self
 
     def __exit__(self, *exc):
+        super().__exit__(*exc)
         context.training = self.outer_training
         context.depth -= 1
         if context.depth == 0:

@@ -4,6 +4,7 @@ import inspect
 
 from fastfit import regularizers
 from fastfit.utils import nest
+from fastfit.utils.naming import current_path, join_path
 
 
 class Described:
@@ -11,8 +12,14 @@ class Described:
 
     @property
     def path(self):
-        """The layer's name as variables carry it in their paths."""
-        return self.name
+        """The names of the layers around this one and its own, joined by slashes; None before it is built."""
+        return self._path
+
+    def _open_path(self):
+        """Return the path, which is settled by where the layer is first called or built."""
+        if self._path is None:
+            self._path = join_path(current_path(), self.name)
+        return self._path
 
     @property
     def compute_dtype(self):
@@ -38,7 +45,7 @@ class Described:
 
     def _first_node(self, what):
         if not self._inbound_nodes:
-            raise ValueError(f"The layer {self.name} has never been called and thus has no defined {what}.")
+            raise AttributeError(f"The layer {self.name} has never been called and thus has no defined {what}.")
         return self._inbound_nodes[0]
 
     def _check_super_called(self):
@@ -54,16 +61,28 @@ class Described:
         config = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        if type(self).get_config is Described.get_config:
-            config.update(self._init_config())
-        return config
+        return self._init_config(config) if type(self).get_config is Described.get_config else config
 
-    def _init_config(self):
+    def _init_config(self, common):
+        """Return what the constructor was given, and those of the common settings that it takes."""
         args, kwargs = self._init_args
-        bound = inspect.signature(type(self).__init__).bind(self, *args, **kwargs).arguments
-        values = {k: v for k, v in list(bound.items())[1:] if k not in ("args", "kwargs")} | dict(
-            bound.get("kwargs", {})
-        )
+        bound = inspect.signature(type(self).__init__).bind(self, *args, **kwargs)
+        values, any_keyword = {}, False
+        for name, parameter in list(bound.signature.parameters.items())[1:]:
+            given = bound.arguments.get(name)
+            if parameter.kind is parameter.VAR_KEYWORD:
+                any_keyword = True
+                values.update(given or {})
+            elif parameter.kind is parameter.VAR_POSITIONAL:
+                if given:
+                    raise NotImplementedError(
+                        f"Object {type(self).__name__} was created by passing `*{name}` to `__init__()`, and therefore "
+                        "the object must override `get_config()` in order to be serializable."
+                    )
+            elif name in bound.arguments:
+                values[name] = given
+        taken = bound.signature.parameters
+        values |= {key: value for key, value in common.items() if any_keyword or key in taken}
         plain = (str, int, float, bool, type(None))
         if not all(isinstance(leaf, plain) for leaf in nest.flatten(values)):
             raise NotImplementedError(
@@ -75,4 +94,10 @@ class Described:
     @classmethod
     def from_config(cls, config):
         """Make a layer from what `get_config` returned."""
-        return cls(**config)
+        try:
+            return cls(**config)
+        except Exception as error:
+            raise TypeError(
+                f"Error when deserializing class '{cls.__name__}' using config={config}.\n\n"
+                f"Exception encountered: {error}"
+            ) from error

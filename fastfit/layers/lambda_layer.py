@@ -3,7 +3,7 @@
 import inspect
 
 from fastfit.layers.layer import Layer
-from fastfit.utils.registry import deserialize_keras_object, serialize_keras_object
+from fastfit.utils.registry import deserialize_keras_object, lambda_of_layer_config, serialize_keras_object
 
 
 class Lambda(Layer):
@@ -45,9 +45,14 @@ class Lambda(Layer):
         return (input_shape[0], *self._output_shape)
 
     def get_config(self):
-        given = {"output_shape": self._output_shape, "mask": self.mask}
-        config = {"function": self.function, **{k: v for k, v in given.items() if v is not None}}
-        return {**super().get_config(), **serialize_keras_object({**config, "arguments": self.arguments})}
+        given = {
+            "function": self.function,
+            "output_shape": self._output_shape,
+            "mask": self.mask,
+            "arguments": self.arguments,
+        }
+        parts = {key: _part_config(value) for key, value in given.items() if value is not None}
+        return {**super().get_config(), **parts}
 
     @classmethod
     def from_config(cls, config):
@@ -59,3 +64,8 @@ class Lambda(Layer):
 
     def compute_mask(self, inputs, previous_mask):
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+
+
+def _part_config(value):
+    is_lambda = getattr(value, "__name__", None) == "<lambda>"
+    return lambda_of_layer_config(value) if is_lambda else serialize_keras_object(value)

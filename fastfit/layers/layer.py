@@ -15,10 +15,11 @@ from fastfit.graph.variable import Variable
 from fastfit.layers.call_context import context, enter_call, get_mask, set_mask
 from fastfit.layers.described import Described
 from fastfit.layers.input_spec import assert_input_compatibility
+from fastfit.layers.members import KerasMembers
 from fastfit.layers.shapes import as_spec, dtype_name, has_tensor, map_shapes, shapes_of
 from fastfit.layers.tracking import Tracked
 from fastfit.utils import limits, nest
-from fastfit.utils.naming import auto_name
+from fastfit.utils.naming import auto_name, name_scope
 
 _LEGACY_KEYWORDS = ("input_shape", "input_dim", "batch_input_shape", "weights", "autocast")
 
@@ -37,21 +38,28 @@ def _wrap_build(build):
     def wrapped(self, *args, **kwargs):
         outer, self._building = self._building, True
         try:
-            result = build(self, *args, **kwargs)
+            with name_scope(self._open_path(), absolute=True):
+                result = build(self, *args, **kwargs)
         finally:
             self._building = outer
         if not outer:
             if args or kwargs:
-                self._build_shapes = args[0] if len(args) == 1 and not kwargs else (args, kwargs)
+                self._build_shapes = args[0] if len(args) == 1 and not kwargs else _shapes_by_name(build, args, kwargs)
             if not self.built:
                 self.built = True
             self._after_build()
+            self._locked = self._lockable
         return result
 
     return wrapped
 
 
-class Layer(Described, Tracked):
+def _shapes_by_name(build, args, kwargs):
+    names = list(inspect.signature(build).parameters)[1:]
+    return {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+class Layer(Described, KerasMembers, Tracked):
     """A function with weights.
 
     A layer makes its weights in ``build(input_shape)`` and computes in ``call(inputs)``. Called on a symbolic tensor
@@ -79,6 +87,8 @@ class Layer(Described, Tracked):
             _non_trainable_variables=[],
             _build_shapes=None,
             _building=False,
+            _locked=False,
+            _path=None,
             _trainable=True,
         )
         return layer
@@ -145,7 +155,7 @@ class Layer(Described, Tracked):
         names = list(_call_parameters(type(self).call)[0])
         if not tensors:
             self.build()
-        elif len(parameters) > 1 and all(p.name.endswith("_shape") for p in parameters):
+        elif _by_name(parameters):
             by_name = dict(zip(names, args, strict=False)) | kwargs
             shapes = {f"{n}_shape": shapes_of(t) for n, t in by_name.items() if has_tensor(t)}
             self.build(**{p.name: shapes[p.name] for p in parameters if p.name in shapes})
@@ -154,12 +164,19 @@ class Layer(Described, Tracked):
 
     def build_from_config(self, config):
         """Build from what `get_build_config` returned."""
-        if config and config.get("input_shape") is not None and not self.built:
+        if not config or self.built:
+            return
+        if config.get("shapes_dict") is not None:
+            self.build(**{name: map_shapes(tuple, shape) for name, shape in config["shapes_dict"].items()})
+        elif config.get("input_shape") is not None:
             self.build(map_shapes(tuple, config["input_shape"]))
 
     def get_build_config(self):
         """Return the shapes that this layer was built with."""
-        return None if self._build_shapes is None else {"input_shape": self._build_shapes}
+        if self._build_shapes is None:
+            return None
+        parameters = list(inspect.signature(type(self).build).parameters.values())[1:]
+        return {"shapes_dict" if _by_name(parameters) else "input_shape": self._build_shapes}
 
     def add_weight(
         self,
@@ -197,23 +214,26 @@ class Layer(Described, Tracked):
         """
         self._check_super_called()
         if self.built and not self._building:
-            raise ValueError(
-                f"You cannot add new elements of state (variables or sub-layers) to a layer that is already built. "
-                f"All state must be created in the `__init__()` method or in the `build()` method of '{self.name}'."
-            )
+            self._refuse_state("a variable")
         if isinstance(shape, str):  # K2's order was add_weight(name, shape, ...)
             name, shape, initializer = shape, initializer, "glorot_uniform" if dtype is None else dtype
             dtype = None
-        shape = () if shape is None else tuple(int(d) for d in ((shape,) if np.isscalar(shape) else shape))
+        shape = () if shape is None else (shape,) if np.isscalar(shape) else tuple(shape)
+        if any(d is None for d in shape):
+            raise ValueError(
+                "Shapes used to initialize variables must be fully-defined (no `None` dimensions). "
+                f"Received: shape={shape} for variable {name!r} of layer '{self.name}'"
+            )
+        shape = tuple(int(d) for d in shape)
         dtype = self.dtype if dtype is None else dtype_name(dtype)
         if initializer is None:
             initializer = "glorot_uniform" if dtype.startswith(("float", "bfloat")) else "zeros"
         limits.claim(shape, dtype)
         value = initializers.make_value(initializer, shape, dtype)
-        variable = Variable(value, dtype=dtype, trainable=bool(trainable) and self.trainable, name=name)
+        with name_scope(self._open_path(), absolute=True):
+            variable = Variable(value, dtype=dtype, trainable=bool(trainable) and self.trainable, name=name)
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
-        variable.path = f"{self.name}/{variable.name}"
         (self._trainable_variables if trainable else self._non_trainable_variables).append(variable)
         return variable
 
@@ -263,6 +283,8 @@ class Layer(Described, Tracked):
     def _run(self, args, kwargs):
         """Build if needed, then call, with the training flag and masks that the caller's context gives."""
         names, any_keyword = _call_parameters(type(self).call)
+        if not args and not kwargs:
+            inspect.signature(self.call).bind()  # TypeError that names what is missing
         args = nest.map_structure(self._convert, args)
         kwargs = {k: nest.map_structure(self._convert, v) for k, v in kwargs.items()}
         training = self._resolve_training(names, args, kwargs)
@@ -271,7 +293,7 @@ class Layer(Described, Tracked):
         elif training is not None and "training" in names and not _given("training", names, args, kwargs):
             kwargs["training"] = training
         first = args[0] if args else next(iter(kwargs.values()), None)
-        with enter_call(training):
+        with enter_call(training, self._path or self._open_path()):
             masks = [get_mask(t) for t in nest.flatten(first)] if nest.flatten(first) else []
             mask = None
             if any(m is not None for m in masks):
@@ -308,6 +330,8 @@ class Layer(Described, Tracked):
         if _given("training", names, args, {}):
             return args[list(names).index("training")]
         kwargs.pop("training", None)
+        if context.training is None and isinstance(names.get("training"), bool):
+            return names["training"]
         return context.training
 
     def _pass_mask(self, first, mask, outputs):
@@ -362,6 +386,11 @@ class Layer(Described, Tracked):
             for layer in self._flatten_layers():
                 added.extend(layer._losses)
         return added + self._regularization_losses()
+
+
+def _by_name(parameters):
+    """Whether a ``build`` takes several shapes, each by the name of an argument of ``call``."""
+    return len(parameters) > 1 and all(p.name.endswith("_shape") for p in parameters)
 
 
 def _given(name, names, args, kwargs):

@@ -16,6 +16,26 @@ class Tracked:
     _untracked_attributes = frozenset(
         {"_init_args", "_inbound_nodes", "_losses", "_build_shapes", "_trainable_variables", "_non_trainable_variables"}
     )
+    # After `build`, a layer takes no more variables or layers: what was saved, counted or compiled would lack them.
+    _locked = False
+    _lockable = True  # not so for stacks and graphs, which say themselves what belongs to them
+    # Counts changes of what belongs to the layer, for programs that were compiled before.
+    _structure = 0
+
+    def __setattr__(self, name, value):
+        if self._locked and not self._building and name not in self._untracked_attributes and _holds_state(value):
+            found = {}
+            _collect(value, (Tracked, Variable), found)
+            if found and not found.keys() <= {id(x) for x in (*self._sublayers(), *self.variables)}:
+                self._refuse_state(f"attribute `{name}`")
+        super().__setattr__(name, value)
+
+    def _refuse_state(self, what):
+        raise ValueError(
+            f"You cannot add new elements of state (variables or sub-layers) to a layer that is already built. All "
+            f"state must be created in the `__init__()` method or in the `build()` method of '{self.name}'. "
+            f"Received: {what}"
+        )
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -81,17 +101,17 @@ class Tracked:
 
     @property
     def trainable_weights(self):
-        """Weights that training changes. A layer with ``trainable=False`` hides all that is inside it."""
-        found = {}
-        self._collect_trainable(found)
-        return list(found.values())
+        """Weights that training changes: none of a layer with ``trainable=False``.
 
-    def _collect_trainable(self, found):
+        Of what is inside, each variable says it for itself, so that a layer may be trained although one around it,
+        inside this one, was frozen before.
+        """
         if not self.trainable:
-            return
-        found.update((id(v), v) for v in self._own_variables()[0] if v.trainable)
-        for layer in self._sublayers():
-            layer._collect_trainable(found)
+            return []
+        found = {}
+        for layer in self._flatten_layers():
+            found.update((id(v), v) for v in layer._own_variables()[0] if v.trainable)
+        return list(found.values())
 
     @property
     def non_trainable_weights(self):
@@ -156,6 +176,10 @@ class Tracked:
                 "it manually via: `layer.build(input_shape)`."
             )
         return sum(math.prod(v.shape) for v in self.weights)
+
+
+def _holds_state(value):
+    return isinstance(value, (Tracked, Variable, dict, list, tuple, set, frozenset))
 
 
 def _collect(value, kind, found):

@@ -34,6 +34,25 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
     """
     if kwargs:
         raise ValueError(f"Unexpected keyword argument(s): {list(kwargs)}")
+    if not isinstance(model, Model):
+        raise ValueError(f"Expected `model` to be a Model. Received: {model} (of type {type(model).__name__})")
+    if call_function is not None and (not isinstance(model, Functional) or isinstance(model, Sequential)):
+        raise ValueError(
+            "`call_function` is for Functional models only: in others, layers are not called when the model is made. "
+            f"Received: model of type '{type(model).__name__}', call_function={call_function}"
+        )
+    new = _clone(model, input_tensors, clone_function, call_function, recursive)
+    if model.compiled and not new.compiled:
+        new.compile(**nest.map_structure(_fresh, model.get_compile_config()))
+    return new
+
+
+def _fresh(x):
+    """Return an object like ``x`` without its state: no optimizer or metric serves two models."""
+    return type(x).from_config(x.get_config()) if hasattr(x, "get_config") and not isinstance(x, type) else x
+
+
+def _clone(model, input_tensors, clone_function, call_function, recursive):
     if not isinstance(model, (Functional, Sequential)):
         if clone_function is not None or input_tensors is not None:
             raise ValueError(
@@ -43,8 +62,9 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
         return type(model).from_config(model.get_config())
 
     def clone(layer):
-        if recursive and isinstance(layer, Model):
-            return clone_model(layer, clone_function=clone_function, recursive=True)
+        if recursive and isinstance(layer, (Functional, Sequential)):
+            nested = call_function if isinstance(layer, Functional) else None
+            return clone_model(layer, clone_function=clone_function, call_function=nested, recursive=True)
         return clone_function(layer) if clone_function else type(layer).from_config(layer.get_config())
 
     if isinstance(model, Sequential):

@@ -13,6 +13,7 @@ from fastfit.layers.layer import Layer
 from fastfit.models import functional_config
 from fastfit.models.graph import GraphMap, cut_at, is_input
 from fastfit.models.model import Model
+from fastfit.training.data_spec import flatten_inputs
 from fastfit.training.trainer import Trainer
 from fastfit.utils import nest
 from fastfit.utils.naming import uniquify
@@ -32,6 +33,8 @@ class Functional(Model):
     _untracked_attributes = frozenset(
         {"_graph", "_inputs_struct", "_outputs_struct", "inputs", "outputs", "_loss_tensors"}
     )
+
+    _lockable = False
 
     def __init__(self, inputs, outputs, name=None, trainable=None, **kwargs):
         _check_symbolic(inputs, "inputs")
@@ -143,25 +146,13 @@ class Functional(Model):
         return x if isinstance(x, (np.ndarray, KerasTensor)) or not hasattr(x, "__array__") else np.asarray(x)
 
     def _standardize(self, inputs):
-        flat = self._flatten_inputs(inputs)
+        flat = flatten_inputs(inputs, self._data_keys(), self._inputs_struct)
         if len(flat) != len(self.inputs):
             raise ValueError(
                 f'Layer "{self.name}" expects {len(self.inputs)} input(s), but it received {len(flat)} input tensors. '
                 f"Expected: {self.input_names}"
             )
         return [self._fit(t, x) for t, x in zip(self.inputs, flat, strict=True)]
-
-    def _flatten_inputs(self, inputs):
-        if isinstance(inputs, dict):
-            names = self._data_keys()
-            missing = [n for n in names if n not in inputs]
-            if missing:
-                raise ValueError(
-                    f'Missing data for input "{missing[0]}". You passed a data dictionary with keys '
-                    f"{list(inputs)}. Expected the following keys: {names}"
-                )
-            return [inputs[n] for n in names]
-        return nest.flatten(inputs)
 
     def _data_keys(self):
         """The keys by which a dict of data names the inputs, in the order of ``inputs``."""
@@ -172,6 +163,13 @@ class Functional(Model):
 
     def _fit(self, t, x):
         """Return the input with the rank and dtype of the Input, or raise ValueError."""
+        if x is None and t.node.operation.optional:
+            return None
+        if not hasattr(x, "shape"):
+            raise ValueError(
+                f'Input "{t.name}" of model "{self.name}" must be a tensor or an array. Received: {x} (of type '
+                f"{type(x).__name__})"
+            )
         expected, shape = tuple(t.shape), tuple(x.shape)
         if len(shape) == len(expected) + 1 and shape[-1] == 1:
             x = ops.squeeze(x, axis=-1)
@@ -202,11 +200,9 @@ class Functional(Model):
             return super().get_config()
         return functional_config.get_config(self)
 
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Make a model from what `get_config` returned."""
-        if "input_layers" not in config:
-            return cls(**config)
+    @staticmethod
+    def _from_graph_config(cls, config, custom_objects=None):
+        """Make a model of class ``cls`` from the config of a graph."""
         inputs, outputs = functional_config.rebuild(config, custom_objects)
         # True would reach inside, and unfreeze layers that are frozen.
         trainable = None if config.get("trainable", True) else False

@@ -2,22 +2,18 @@
 
 import functools
 import inspect
-import re
-
-import numpy as np
 
 from fastfit import layers as layer_registry
-from fastfit import ops
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
 from fastfit.layers.input import InputLayer
 from fastfit.layers.layer import Layer
+from fastfit.models import keras_ops
 from fastfit.utils import nest
-from fastfit.utils.naming import to_snake_case
-from fastfit.utils.registry import MODULE_ROOT, Registry, config_of
+from fastfit.utils.registry import MODULE_ROOT, Registry, config_of, deserialize_keras_object, serialize_keras_object
 
 # The models' own modules add their classes, since they build on this one.
-MODELS = Registry("model", "models")
+MODELS = Registry("model", "models", places={"Functional": "src.models.functional", "Sequential": "", "Model": ""})
 
 
 def is_plain(model):
@@ -37,26 +33,27 @@ def get_config(model):
     def where(t):
         return [graph.operation_of(t.node).name, index[id(t.node)], t.index]
 
-    def encode(x):
+    def encode(x, mark_tuples=False):
         if isinstance(x, KerasTensor):
-            return _special("keras_tensor", {"shape": x.shape, "dtype": x.dtype, "keras_history": where(x)})
+            config = {"shape": x.shape, "dtype": x.dtype, "keras_history": where(x)}
+            return {"class_name": "__keras_tensor__", "config": config}
         if isinstance(x, dict):
-            return {k: encode(v) for k, v in x.items()}
-        if isinstance(x, tuple):
-            return _special("tuple", [encode(v) for v in x])
-        return [encode(v) for v in x] if isinstance(x, list) else _encode_leaf(x)
+            return {k: encode(v, mark_tuples) for k, v in x.items()}
+        if isinstance(x, (list, tuple)):
+            items = [encode(v, mark_tuples) for v in x]
+            return {"class_name": "__tuple__", "config": items} if mark_tuples and isinstance(x, tuple) else items
+        return serialize_keras_object(x)
 
     entries = []
     for operation in graph.operations:
+        if not isinstance(operation, Layer):
+            entries.append(_op_entry(operation, encode))
+            continue
         nodes = []
         for node in operation._inbound_nodes:
             if id(node) not in graph.node_ids or isinstance(operation, InputLayer):
                 continue
-            if isinstance(operation, Layer):
-                args, kwargs = node.attrs["args"], node.attrs["kwargs"]
-            else:
-                args, kwargs = tuple(node.inputs), node.attrs
-            nodes.append({"args": encode(list(args)), "kwargs": encode(kwargs)})
+            nodes.append({"args": encode(list(node.attrs["args"])), "kwargs": encode(node.attrs["kwargs"])})
         entries.append({**_entry(operation), "name": operation.name, "inbound_nodes": nodes})
     return {
         "name": model.name,
@@ -67,58 +64,33 @@ def get_config(model):
     }
 
 
-def _special(kind, config):
-    return {"class_name": f"__{kind}__", "config": config}
-
-
-def _encode_leaf(x):
-    """Return what JSON can hold of an argument; an index may be a slice or an ellipsis, a constant an array."""
-    if isinstance(x, slice):
-        return _special("slice", {"start": x.start, "stop": x.stop, "step": x.step})
-    if x is Ellipsis:
-        return _special("ellipsis", None)
-    if isinstance(x, (np.ndarray, np.generic)):
-        return _special("numpy", {"value": x.tolist(), "dtype": x.dtype.name})
-    return x
-
-
-_DECODERS = {
-    "__slice__": lambda config: slice(config["start"], config["stop"], config["step"]),
-    "__ellipsis__": lambda config: Ellipsis,
-    "__numpy__": lambda config: np.array(config["value"], _number_dtype(config["dtype"])),
-}
-
-
-def _number_dtype(name):
-    """Return a dtype of one number; names of others may stand for any amount of memory."""
-    if not isinstance(name, str) or not re.fullmatch(r"bool|u?int\d+|float\d+", name):
-        raise ValueError(f"The config holds an array of a dtype that is none of numbers. Received: {name!r}")
-    return np.dtype(name)
-
-
 def _entry(operation):
-    if isinstance(operation, Layer):
-        entry = config_of(operation, "layers")
-        build = operation.get_build_config()
-        return {**entry, "build_config": build} if build else entry
-    name = operation.op if isinstance(operation.op, str) else operation.op.name
-    return {"module": f"{MODULE_ROOT}.ops", "class_name": "Op", "config": {"name": name}, "registered_name": None}
+    entry = config_of(operation, "layers")
+    build = operation.get_build_config()
+    return {**entry, "build_config": build} if build else entry
+
+
+def _op_entry(call, encode):
+    """Return the entry of an op, in Keras's form if it has one."""
+    (node,) = call._inbound_nodes
+    if isinstance(node.operation, str):
+        raise ValueError(
+            f"The graph reads a variable outside of its layers, which no config can hold. Received: '{call.name}'. "
+            "Read it inside the `call()` of a layer."
+        )
+    found = keras_ops.to_keras(call.name, node)
+    if found is None:
+        entry = {"module": f"{MODULE_ROOT}.ops", "class_name": "Op", "config": {"name": node.operation.name}}
+        call_of = {"args": encode(list(node.inputs), True), "kwargs": encode(node.attrs, True)}
+        return {**entry, "registered_name": None, "name": call.name, "inbound_nodes": [call_of]}
+    entry, args = found
+    settings = encode(entry["config"])
+    return {**entry, "config": settings, "name": call.name, "inbound_nodes": [{"args": encode(args), "kwargs": {}}]}
 
 
 def make_layer(entry, custom_objects=None):
     """Return the layer or model of a config entry."""
     return layer_registry.deserialize(entry, custom_objects)
-
-
-def _op_of_keras(entry):
-    """Return the function for an op in a graph that Keras has saved: the op's class, with its arguments as config."""
-    name = to_snake_case(entry["class_name"])
-    if entry["class_name"] == "GetItem":
-        return lambda x, key: x[tuple(key) if isinstance(key, list) else key]
-    if name.startswith("_") or not inspect.isfunction(getattr(ops, name, None)):
-        raise ValueError(f"The config holds an op of Keras that is not known here. Received: {entry['class_name']}")
-    settings = {key: value for key, value in entry["config"].items() if key not in ("name", "dtype")}
-    return functools.partial(getattr(ops, name), **settings)
 
 
 def rebuild(config, custom_objects=None):
@@ -128,8 +100,8 @@ def rebuild(config, custom_objects=None):
         name = entry.get("name") or entry["config"]["name"]
         if entry["class_name"] == "Op":
             made[name] = functools.partial(apply, entry["config"]["name"])
-        elif str(entry.get("module")).startswith(f"{MODULE_ROOT}.src.ops."):
-            made[name] = _op_of_keras(entry)
+        elif keras_ops.is_keras_op(entry):
+            made[name] = keras_ops.from_keras(entry)
         else:
             made[name] = make_layer(entry, custom_objects)
         if not isinstance(made[name], Layer):
@@ -147,8 +119,8 @@ def rebuild(config, custom_objects=None):
         kind = x.get("class_name") if isinstance(x, dict) else None
         if kind == "__tuple__":
             return tuple(decode(v) for v in x["config"])
-        if kind in _DECODERS:
-            return _DECODERS[kind](x["config"])
+        if kind is not None and "config" in x:
+            return deserialize_keras_object(x)
         if isinstance(x, dict):
             return {k: decode(v) for k, v in x.items()}
         if isinstance(x, (list, tuple)):

@@ -1,14 +1,17 @@
 """Model: layers that can be trained together."""
 
 import inspect
+import io
 import json
 
 from fastfit.graph.tensor import make_input
 from fastfit.layers.layer import Layer
 from fastfit.layers.shapes import has_tensor, map_shapes
+from fastfit.models.members import ModelMembers
 from fastfit.models.summary import print_summary
 from fastfit.saving import configs, files
 from fastfit.training.trainer import Trainer
+from fastfit.utils.custom_objects import CustomObjectScope
 
 
 def functional_arguments(args, kwargs):
@@ -16,7 +19,7 @@ def functional_arguments(args, kwargs):
     return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs)
 
 
-class Model(Trainer, Layer):
+class Model(Trainer, ModelMembers, Layer):
     """Layers with an object for training.
 
     ``Model(inputs, outputs)`` makes a functional model from symbolic tensors. A subclass defines its layers in
@@ -99,9 +102,24 @@ class Model(Trainer, Layer):
     def _build_from(self, args, kwargs):
         if type(self).build is Model.build:
             self._build_shapes = _first_shapes(args, kwargs)
-            self.built = True
+            self.built = self._locked = True
             return
         super()._build_from(args, kwargs)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Make a model, without weights, from what `get_config` returned.
+
+        Parameters
+        ----------
+        config : dict
+        custom_objects : dict, optional
+            Classes and functions that it names.
+        """
+        if "input_layers" in config and (cls is Model or functional_arguments((), _parameters_of(cls))):
+            return Model._functional_class._from_graph_config(cls, config, custom_objects)
+        with CustomObjectScope(custom_objects):
+            return super().from_config(config)
 
     def summary(
         self,
@@ -154,12 +172,29 @@ class Model(Trainer, Layer):
         """Load what `save_weights` or `save` has saved; see `fastfit.saving.load_weights`."""
         files.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
+    def __reduce__(self):
+        # Pickled and copied as the archive that `save` writes, with the classes that it names.
+        archive = io.BytesIO()
+        files.save_model(self, archive)
+        classes = {type(layer) for layer in self._flatten_layers()}
+        own = {cls.__name__: cls for cls in classes if cls.__module__.split(".")[0] != __name__.split(".")[0]}
+        return _from_archive, (archive.getvalue(), own)
+
+
+def _from_archive(data, classes):
+    # A pickle runs code anyway: its lambdas are no worse.
+    return files.load_model(io.BytesIO(data), custom_objects=classes, safe_mode=False)
+
 
 def _first_shapes(args, kwargs):
     for value in [*args, *kwargs.values()]:
         if has_tensor(value) and hasattr(value, "shape"):
             return (None, *tuple(value.shape)[1:])
     return None
+
+
+def _parameters_of(cls):
+    return inspect.signature(cls.__init__).parameters
 
 
 def _make_functional(cls):

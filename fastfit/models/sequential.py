@@ -1,5 +1,6 @@
 """Sequential: a stack of layers."""
 
+from fastfit.graph import storage
 from fastfit.graph.tensor import KerasTensor
 from fastfit.layers.input import InputLayer
 from fastfit.layers.layer import Layer
@@ -8,6 +9,7 @@ from fastfit.models.functional import Functional
 from fastfit.models.functional_config import MODELS, make_layer
 from fastfit.models.model import Model
 from fastfit.utils import nest
+from fastfit.utils.naming import name_scope
 from fastfit.utils.registry import config_of
 
 
@@ -23,6 +25,8 @@ class Sequential(Model):
     """
 
     _untracked_attributes = frozenset({"_functional", "_tensors"})
+
+    _lockable = False
 
     def __new__(cls, *args, **kwargs):
         return Layer.__new__(cls, *args, **kwargs)
@@ -87,6 +91,8 @@ class Sequential(Model):
     def _forget(self):
         self.built = False
         self._functional = None
+        self._structure += 1
+        storage.programs_are_old()
 
     def _connect_if_possible(self):
         if not self._layers:
@@ -104,10 +110,11 @@ class Sequential(Model):
         """Apply the layers that the graph does not hold yet."""
         if not self._tensors:
             self._tensors = [self._layers[0].output]
-        for layer in self._layers[len(self._tensors) :]:
-            # The functional call even while a trace is running: the graph outlives the trace.
-            output = layer.symbolic_call(self._tensors[-1])
-            self._tensors.append(output)
+        with name_scope(self._open_path(), absolute=True):
+            for layer in self._layers[len(self._tensors) :]:
+                # The functional call even while a trace is running: the graph outlives the trace.
+                output = layer.symbolic_call(self._tensors[-1])
+                self._tensors.append(output)
         self.built = True
 
     def _model(self):
@@ -172,13 +179,13 @@ class Sequential(Model):
 
     @property
     def inputs(self):
-        """The symbolic inputs; None before the model is built."""
-        return None if self._model() is None else self._model().inputs
+        """The symbolic inputs."""
+        return self._defined("inputs").inputs
 
     @property
     def outputs(self):
-        """The symbolic outputs; None before the model is built."""
-        return None if self._model() is None else self._model().outputs
+        """The symbolic outputs."""
+        return self._defined("outputs").outputs
 
     @property
     def input(self):

@@ -5,6 +5,7 @@ import numpy as np
 from fastfit import ops
 from fastfit.graph.variable import Variable
 from fastfit.optimizers.optimizer import Optimizer
+from fastfit.utils.naming import name_scope
 
 
 class Nadam(Optimizer):
@@ -34,7 +35,8 @@ class Nadam(Optimizer):
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
         dtype = variables[0].dtype if variables else "float32"
         # Product of the momentum's shares in all steps so far.
-        self._u_product = Variable(np.ones((), dtype), dtype=dtype, trainable=False, name="u_product")
+        with name_scope(self.name, absolute=True):
+            self._u_product = Variable(np.ones((), dtype), dtype=dtype, trainable=False, name="u_product")
 
     def _share(self, step, dtype):
         """How much the momentum counts in a step."""

@@ -13,7 +13,7 @@ from fastfit.optimizers.schedules import LearningRateSchedule
 from fastfit.optimizers.schedules import deserialize as deserialize_schedule
 from fastfit.optimizers.schedules import serialize as serialize_schedule
 from fastfit.optimizers.state import HasVariables
-from fastfit.utils.naming import auto_name
+from fastfit.utils.naming import auto_name, name_scope
 from fastfit.utils.registry import get_registered_name, get_registered_object
 
 
@@ -91,7 +91,8 @@ class Optimizer(HasVariables, HasLearningRate):
         self._excluded_pattern = None
         self._model_variables_moving_average = []
         self._accumulated_gradients = []
-        self._iterations = Variable(np.zeros((), "int64"), dtype="int64", trainable=False, name="iteration")
+        with name_scope(self.name, absolute=True):
+            self._iterations = Variable(np.zeros((), "int64"), dtype="int64", trainable=False, name="iteration")
         self._variables = [self._iterations]  # a variable that becomes an attribute from here on joins them
         if isinstance(learning_rate, dict):
             learning_rate = deserialize_schedule(learning_rate)
@@ -99,7 +100,8 @@ class Optimizer(HasVariables, HasLearningRate):
             self._learning_rate = learning_rate
         else:
             value = np.asarray(as_number(learning_rate, "learning_rate"), "float32")
-            self._learning_rate = Variable(value, trainable=False, name="learning_rate")
+            with name_scope(self.name, absolute=True):
+                self._learning_rate = Variable(value, trainable=False, name="learning_rate")
 
     def _check_arguments(self):
         steps = self.gradient_accumulation_steps

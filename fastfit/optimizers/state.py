@@ -7,6 +7,7 @@ import numpy as np
 from fastfit import initializers
 from fastfit.graph.variable import Variable
 from fastfit.utils import own_variables
+from fastfit.utils.naming import name_scope
 
 
 class HasVariables:
@@ -32,7 +33,8 @@ class HasVariables:
         """
         dtype = dtype or "float32"
         value = np.asarray(initializers.get(initializer)(tuple(shape), dtype=dtype))
-        variable = Variable(value, dtype=dtype, trainable=False, name=name)
+        with name_scope(self.name, absolute=True):
+            variable = Variable(value, dtype=dtype, trainable=False, name=name)
         self._variables.append(variable)
         return variable
 
@@ -40,7 +42,6 @@ class HasVariables:
         """Make a slot of the shape and dtype of a variable."""
         full = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
         slot = self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=full)
-        slot.path = f"{self.name}/{full}"
         self._slots.setdefault(id(reference_variable), []).append(slot)
         return slot
 

@@ -2,27 +2,32 @@
 
 import contextlib
 import datetime
+import functools
 import io
 import json
 import os
+import posixpath
+import re
 import struct
+import tempfile
 import zipfile
 import zlib
 
 from fastfit.saving.h5_store import h5py, open_to_read
 from fastfit.utils.atomic import replacing
 
-CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+CONFIG, METADATA, WEIGHTS, ASSETS = "config.json", "metadata.json", "model.weights.h5", "assets"
 # The version of Keras whose format this is: what reads the file may ask.
 KERAS_VERSION = "3.15.1"
 MAX_JSON_BYTES = 64 << 20
 # Members are stored, not compressed. Somebody may have compressed the archive, but numbers do not shrink to this part.
 FREE_BYTES, MAX_EXPANSION = 1 << 20, 100
+_PLAIN_NAME = re.compile(r"[^/\\:\0]+")
 # What the standard library raises for bytes that make no archive.
 _DAMAGE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OverflowError, struct.error, zlib.error)
 
 
-def write_archive(path, config, write_weights):
+def write_archive(path, config, write_weights, write_assets):
     """Write a ``.keras`` file.
 
     Parameters
@@ -31,12 +36,14 @@ def write_archive(path, config, write_weights):
     config : dict
     write_weights : callable
         Takes an open h5py file.
+    write_assets : callable
+        Takes an empty directory, for files that layers keep beside their weights.
     """
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        pack(file, config, write_weights)
+        pack(file, config, write_weights, write_assets)
 
 
-def pack(file, config, write_weights):
+def pack(file, config, write_weights, write_assets):
     """Write the archive into an open binary file; the parameters are those of `write_archive`."""
     weights = io.BytesIO()
     with h5py().File(weights, "w") as h5:
@@ -45,11 +52,19 @@ def pack(file, config, write_weights):
         archive.writestr(METADATA, _metadata())
         archive.writestr(CONFIG, json.dumps(config))
         archive.writestr(WEIGHTS, weights.getbuffer())
+        with tempfile.TemporaryDirectory() as directory:
+            write_assets(directory)
+            for folder, folders, names in os.walk(directory):
+                folders.sort()
+                for name in sorted(names):
+                    found = os.path.join(folder, name)
+                    archive.write(found, posixpath.join(ASSETS, *os.path.relpath(found, directory).split(os.sep)))
 
 
-def write_directory(path, config, write_weights):
-    """Write the three files into a directory; the parameters are those of `write_archive`."""
+def write_directory(path, config, write_weights, write_assets):
+    """Write the parts into a directory; the parameters are those of `write_archive`."""
     os.makedirs(path, exist_ok=True)
+    write_assets(os.path.join(path, ASSETS))
     write_h5(os.path.join(path, WEIGHTS), write_weights)
     for name, text in ((METADATA, _metadata()), (CONFIG, json.dumps(config))):
         with replacing(os.path.join(path, name)) as temporary, open(temporary, "w", encoding="utf-8") as file:
@@ -69,7 +84,9 @@ def _metadata():
 
 @contextlib.contextmanager
 def reading(path):
-    """Open a ``.keras`` file, a directory or an open binary file and give (config, open h5py file).
+    """Open a ``.keras`` file, a directory or an open binary file and give (config, open h5py file, assets).
+
+    ``assets(path)`` is a context that gives a directory with the files that the object at a path has saved, or None.
 
     Raises
     ------
@@ -80,12 +97,39 @@ def reading(path):
             config_path = _part_of(path, CONFIG)
             _check_size(CONFIG, os.path.getsize(config_path), MAX_JSON_BYTES)
             with open(config_path, "rb") as file:
-                yield _parse(file.read()), h5
+                yield _parse(file.read()), h5, functools.partial(_assets_of_directory, path)
         return
     with open_zip(path) as archive:
         config = _parse(_member(archive, CONFIG, MAX_JSON_BYTES))
         with weights_of(archive) as h5:
-            yield config, h5
+            yield config, h5, functools.partial(_assets_of_archive, archive)
+
+
+@contextlib.contextmanager
+def _assets_of_directory(root, path):
+    directory = os.path.join(root, ASSETS, *path.split("/"))
+    yield directory if os.path.isdir(directory) else None
+
+
+@contextlib.contextmanager
+def _assets_of_archive(archive, path):
+    prefix = posixpath.join(ASSETS, path, "")
+    names = [name for name in archive.namelist() if name.startswith(prefix) and not name.endswith("/")]
+    if not names:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        for name in names:
+            parts = name[len(prefix) :].split("/")
+            # What the archive calls a file must not lead out of the directory.
+            if not all(part not in ("", ".", "..") and _PLAIN_NAME.fullmatch(part) for part in parts):
+                raise ValueError(f"Expected plain names of files in the archive. Received: {name!r}")
+            data = _member(archive, name)
+            target = os.path.join(directory, *parts)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(target, "wb") as file:
+                file.write(data)
+        yield directory
 
 
 def _part_of(directory, name):

@@ -6,7 +6,7 @@ import warnings
 
 from fastfit.saving import archive, configs
 from fastfit.saving.h5_store import damage_as_value_error, dataset_bytes, find_group, h5py, open_to_read
-from fastfit.saving.state import load_state, save_state
+from fastfit.saving.state import load_assets, load_state, save_assets, save_state
 from fastfit.utils.limits import weights_limited_to
 
 # What a model may need beside the weights that its file holds: those that a layer makes but does not save.
@@ -67,11 +67,11 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
     def write_weights(h5):
         save_state(model, h5, skip)
 
-    if to_object:
-        archive.pack(filepath, config, write_weights)
-    else:
-        write = archive.write_archive if zipped else archive.write_directory
-        write(filepath, config, write_weights)
+    def write_assets(directory):
+        save_assets(model, directory)
+
+    write = archive.pack if to_object else archive.write_archive if zipped else archive.write_directory
+    write(filepath, config, write_weights, write_assets)
 
 
 def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
@@ -105,13 +105,14 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
             raise ValueError(f"File not found: expected a `.keras` file. Received: filepath={filepath}")
         if not os.path.isdir(filepath) and not filepath.endswith(".keras"):
             raise ValueError(f"File format not supported: expected a `.keras` file. Received: filepath={filepath}")
-    with archive.reading(filepath) as (config, h5):
+    with archive.reading(filepath) as (config, h5, assets):
         if not compile:
             config.pop("compile_config", None)
         with weights_limited_to(WEIGHTS_BESIDE + 2 * _size_of_datasets(h5), "the file"):
             model = configs.model_from_config(config, custom_objects, safe_mode)
         _build_optimizer(model, h5)
         load_state(model, h5)
+        load_assets(model, assets)
     return model
 
 

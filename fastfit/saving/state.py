@@ -5,6 +5,7 @@ other objects are found through attributes, in alphabetical order. An object tha
 kept where the walk meets it first.
 """
 
+import os
 import warnings
 
 from fastfit.layers.layer import Layer
@@ -142,6 +143,46 @@ def load_state(root, file, skip_mismatch=False, skip=()):
     for v, value in before:
         v.assign(value)
     raise ValueError(message) from error
+
+
+def save_assets(root, directory):
+    """Let objects that have a ``save_assets`` write their files, each into a directory of its own.
+
+    Parameters
+    ----------
+    root : Model or Layer
+    directory : str
+        Under which the directories are made.
+    """
+
+    def visit(obj, path):
+        if hasattr(obj, "save_assets"):
+            own = os.path.join(directory, *path.split("/"))
+            os.makedirs(own, exist_ok=True)
+            obj.save_assets(own)
+        return True
+
+    _Walk(visit).object(root, "")
+
+
+def load_assets(root, assets):
+    """Let objects that have a ``load_assets`` read what they have saved.
+
+    Parameters
+    ----------
+    root : Model or Layer
+    assets : callable
+        ``assets(path)`` is a context that gives the directory of the object at a path, or None if it saved nothing.
+    """
+
+    def visit(obj, path):
+        if hasattr(obj, "load_assets"):
+            with assets(path) as directory:
+                if directory is not None:
+                    obj.load_assets(directory)
+        return True
+
+    _Walk(visit).object(root, "")
 
 
 def _all_variables(root):

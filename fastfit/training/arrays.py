@@ -5,6 +5,7 @@ import numbers
 
 import numpy as np
 
+from fastfit.training.data_spec import flatten_inputs
 from fastfit.utils import nest
 
 
@@ -171,16 +172,7 @@ def _inputs(x, spec):
         if not arrays:
             raise ValueError("Argument `x` holds no array.")
         return arrays, nest.pack_like(x, arrays)
-    if isinstance(x, dict):
-        missing = [k for k in spec.input_keys if k not in x]
-        if missing:
-            raise ValueError(
-                f'Missing data for input "{missing[0]}". You passed a data dictionary with keys {list(x)}. Expected '
-                f"the following keys: {spec.input_keys}"
-            )
-        flat = [x[k] for k in spec.input_keys]
-    else:
-        flat = nest.flatten(x) if isinstance(x, (list, tuple)) else [x]
+    flat = flatten_inputs(x, spec.input_keys, spec.input_structure)
     if len(flat) != len(spec.inputs):
         raise ValueError(
             f"The model expects {len(spec.inputs)} input(s), named {[i.name for i in spec.inputs]}, but it received "

@@ -190,8 +190,8 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             )
 
     def get_compile_config(self):
-        """Return what `compile` was given."""
-        return dict(self._compile_config) if self.compiled else None
+        """Return what `compile` was given, and the optimizer that came of it."""
+        return {**self._compile_config, "optimizer": self.optimizer} if self.compiled else None
 
     def compile_from_config(self, config):
         """Compile with what `get_compile_config` of a model returned, serialized."""
@@ -251,7 +251,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         return "\n".join(listings)
 
     def _freeze_key(self):
-        return tuple(layer.trainable for layer in self._flatten_layers())
+        return tuple((layer.trainable, layer._structure) for layer in self._flatten_layers())
 
     def _call_for_step(self, x, training):
         """The outputs for flat inputs, inside a trace."""
@@ -271,7 +271,9 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
     def _input_dtype(self, i, given):
         """The dtype that input `i` is fed in: the Input's own, or the data's."""
         graph = self._graph_model()
-        return given if graph is None else feed_dtype(graph.inputs[i].dtype)
+        wanted = given if graph is None else feed_dtype(graph.inputs[i].dtype)
+        # The model itself cuts fractions off, where an Input of integers gets floats.
+        return given if given == "float32" else wanted
 
     def _known_targets(self, x, y):
         """Targets that compile() was given, where fit is given none."""

@@ -33,3 +33,45 @@ def is_float_dtype(dtype):
 def is_int_dtype(dtype):
     """Whether values of the dtype are integers; booleans are not."""
     return standardize_dtype(dtype) in _INTEGERS
+
+
+class DTypePolicy:
+    """The dtypes of a layer's weights and computations, which are one dtype here.
+
+    Parameters
+    ----------
+    name : str, default=floatx
+
+    Raises
+    ------
+    ValueError : the name is that of no dtype, or of a mixed policy.
+    """
+
+    def __init__(self, name=None):
+        if isinstance(name, str) and name.startswith("mixed_"):
+            raise ValueError(f"Weights and computations have one dtype here: expected its name. Received: name={name}")
+        self.name = standardize_dtype(name)
+
+    @property
+    def compute_dtype(self):
+        """The dtype of computations."""
+        return self.name
+
+    variable_dtype = compute_dtype
+    quantization_mode = None
+
+    def __repr__(self):
+        return f'<DTypePolicy "{self.name}">'
+
+    def __eq__(self, other):
+        return isinstance(other, DTypePolicy) and other.name == self.name
+
+    def __hash__(self):
+        return hash(self.name)
+
+    def get_config(self):
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)

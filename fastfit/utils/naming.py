@@ -7,6 +7,41 @@ _lock = threading.Lock()
 _counts: dict[str, int] = {}
 _uids: dict[str, int] = {}
 _clear_hooks = []
+_scope = threading.local()
+
+
+def current_path():
+    """Return the names of the layers that are being called or built, outermost first, joined by slashes."""
+    return getattr(_scope, "path", "")
+
+
+class name_scope:
+    """Put variables made inside the block under a path.
+
+    Parameters
+    ----------
+    path : str
+        The whole path, or a name that is put under the path of the block around.
+    absolute : bool, default=False
+        Whether it is the whole path.
+    """
+
+    def __init__(self, path, absolute=False):
+        self.path = path
+        self.absolute = absolute
+
+    def __enter__(self):
+        self.outer = current_path()
+        _scope.path = self.path if self.absolute else join_path(self.outer, self.path)
+        return self
+
+    def __exit__(self, *exc):
+        _scope.path = self.outer
+
+
+def join_path(path, name):
+    """Return ``path/name``; the name alone below no path."""
+    return f"{path}/{name}" if path else name
 
 
 def to_snake_case(name):

@@ -133,7 +133,7 @@ class Progbar:
             self._values[name] = [value * steps if steps != 1 else value, steps]
         else:
             steps = max(current - self._seen_so_far, 1)
-            self._values[name][0] += value * steps
+            self._values[name][0] = self._values[name][0] + value * steps  # not in place: it may be the caller's
             self._values[name][1] += steps
 
     def _step_time(self, current, now):

@@ -3,8 +3,8 @@
 import contextlib
 import importlib
 import inspect
+import re
 import threading
-import types
 import warnings
 
 import numpy as np
@@ -44,15 +44,20 @@ class Registry:
         Whether a name alone may stand for a function.
     hints : dict, optional
         Names that are not known, with what the message adds for each.
+    places : dict, optional
+        Names of classes that Keras finds in a module of its own, with that module.
     """
 
-    def __init__(self, kind, module, classes=(), aliases=None, functions=None, names_mean_functions=True, hints=None):
+    def __init__(
+        self, kind, module, classes=(), aliases=None, functions=None, names_mean_functions=True, hints=None, places=None
+    ):
         self.kind = kind
         self.module = module
         self.names = {}
         self.public = {}
         self.functions = dict(functions or {})
         self.hints = hints or {}
+        self.places = places or {}
         self.add(*classes)
         if names_mean_functions:
             self.names.update(self.functions)
@@ -139,6 +144,17 @@ def register_form(kind, class_name, to_config, from_config):
     _forms[kind] = (class_name, to_config, from_config)
 
 
+# Arrays take the bytes of one number for each that the text holds; other dtypes may stand for any amount of memory.
+_NUMBERS = re.compile(r"bool|u?int(8|16|32|64)|b?float(16|32|64)")
+
+
+def _array(config):
+    dtype = config["dtype"]
+    if not isinstance(dtype, str) or not _NUMBERS.fullmatch(dtype):
+        raise ValueError(f"The config holds an array of a dtype that is none of numbers. Received: {dtype!r}")
+    return np.array(config["value"], dtype="float32" if dtype == "bfloat16" else dtype)
+
+
 register_form(bytes, "__bytes__", lambda x: {"value": x.decode("utf-8")}, lambda c: c["value"].encode("utf-8"))
 register_form(type(...), "__ellipsis__", lambda x: {}, lambda c: ...)
 register_form(
@@ -151,10 +167,10 @@ register_form(
     np.ndarray,
     "__numpy__",
     lambda x: {"value": x.tolist(), "dtype": x.dtype.name},
-    lambda c: np.array(c["value"], dtype=c["dtype"]),
+    _array,
 )
 # Keras writes arrays of its backends so.
-_read_only_forms = {"__tensor__": lambda c: np.array(c["value"], dtype=c["dtype"])}
+_read_only_forms = {"__tensor__": _array}
 
 
 def serialize_keras_object(obj):
@@ -186,8 +202,12 @@ def serialize_keras_object(obj):
     for kind, (class_name, to_config, _) in _forms.items():
         if isinstance(obj, kind):
             return {"class_name": class_name, "config": to_config(obj)}
-    if isinstance(obj, types.FunctionType):
-        return _lambda_config(obj) if obj.__name__ == "<lambda>" else _function_config(obj)
+    if isinstance(obj, type):
+        return get_registered_name(obj)
+    if getattr(obj, "__name__", None) == "<lambda>":
+        return _lambda_config(obj)
+    if callable(obj) and hasattr(obj, "__name__") and not hasattr(obj, "get_config"):
+        return _function_config(obj)
     config = config_of(obj)
     for part in ("build", "compile"):
         values = getattr(obj, f"get_{part}_config", lambda: None)()
@@ -214,6 +234,12 @@ def _lambda_config(function):
     return {"class_name": "__lambda__", "config": {"value": serialize_keras_object(lambdas.dump(function))}}
 
 
+def lambda_of_layer_config(function):
+    """Return the config of a lambda in the form of Keras's Lambda layers, which is one of its own."""
+    parts = _lambda_config(function)["config"]["value"]
+    return {"class_name": "__lambda__", "config": dict(zip(("code", "defaults", "closure"), parts, strict=True))}
+
+
 def config_of(obj, module=None):
     """Return the config dict of ``obj``: module, class_name, config, registered_name.
 
@@ -237,11 +263,13 @@ def config_of(obj, module=None):
             f"Cannot serialize object {obj} of type {cls}. To be serializable, a class must implement the "
             "`get_config()` method."
         )
-    public = next(((r.module, r.public[cls]) for r in _registries.values() if cls in r.public), None)
+    public = next(
+        ((r.places.get(cls.__name__, r.module), r.public[cls]) for r in _registries.values() if cls in r.public), None
+    )
     if public is None and module is not None and cls.__module__.split(".")[0] == __name__.split(".")[0]:
         public = (module, cls.__name__)
     if public is not None and not is_registered(cls):
-        where, name, registered = f"{MODULE_ROOT}.{public[0]}", public[1], None
+        where, name, registered = ".".join(filter(None, (MODULE_ROOT, public[0]))), public[1], None
     else:
         # A class of the program that runs has no module that another program could import.
         where = None if cls.__module__ == "__main__" else cls.__module__
@@ -321,7 +349,7 @@ def _deserialize_object(config, custom_objects, registry=None):
     if class_name in _read_only_forms:
         return _read_only_forms[class_name](inner)
     if class_name == "__lambda__":
-        return _load_lambda(inner["value"])
+        return _load_lambda([inner["code"], inner["defaults"], inner["closure"]] if "code" in inner else inner["value"])
     if class_name == "function":
         if not isinstance(inner, str):
             raise TypeError(f"Expected the name of a function in `config`. Received: config={config!r}")
@@ -336,10 +364,10 @@ def _deserialize_object(config, custom_objects, registry=None):
         raise TypeError(f"Expected a dict as the config of class {class_name!r}. Received: config={config!r}")
     with CustomObjectScope(custom_objects):
         instance = cls.from_config(dict(inner))
-    if config.get("build_config") and not getattr(instance, "built", True):
-        instance.build_from_config(config["build_config"])
-    if config.get("compile_config") and hasattr(instance, "compile_from_config"):
-        instance.compile_from_config(config["compile_config"])
+        if config.get("build_config") and not getattr(instance, "built", True):
+            instance.build_from_config(config["build_config"])
+        if config.get("compile_config") and hasattr(instance, "compile_from_config"):
+            instance.compile_from_config(config["compile_config"])
     return instance
 
 

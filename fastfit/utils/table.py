@@ -54,10 +54,13 @@ def _align(text, width, how):
     return text.ljust(width)
 
 
-def _row(cells, widths, alignment, bar):
+def _row(cells, widths, alignment, bar, at_bottom=False):
     wrapped = [wrap(c, w - 2) for c, w in zip(cells, widths, strict=True)]
     lines = []
-    for i in range(max(map(len, wrapped))):
+    height = max(map(len, wrapped))
+    if at_bottom:
+        wrapped = [[""] * (height - len(c)) + c for c in wrapped]
+    for i in range(height):
         parts = []
         for lines_of_cell, w, how in zip(wrapped, widths, alignment, strict=True):
             text = lines_of_cell[i] if i < len(lines_of_cell) else ""
@@ -83,7 +86,7 @@ def render(header, rows, columns, alignment, line_length):
     def rule(left, fill, middle, right):
         return left + middle.join(fill * w for w in widths) + right
 
-    lines = [rule("┏", "━", "┳", "┓"), *_row(header, widths, alignment, "┃"), rule("┡", "━", "╇", "┩")]
+    lines = [rule("┏", "━", "┳", "┓"), *_row(header, widths, alignment, "┃", at_bottom=True), rule("┡", "━", "╇", "┩")]
     for k, row in enumerate(rows):
         if k:
             lines.append(rule("├", "─", "┼", "┤"))

@@ -103,7 +103,7 @@ def test_histograms_and_images(tmp_path):
         assert last.sum == pytest.approx(value.sum(), rel=1e-5)
         assert last.sum_squares == pytest.approx(np.square(value, dtype="float64").sum(), rel=1e-5)
         assert sum(last.bucket) == value.size
-    kernel = images["hidden/kernel/image"][2]
+    kernel = images[f"{model.layers[0].kernel.path}/image"][2]
     assert (kernel.height, kernel.width, kernel.colorspace) == (4, 5, 1)
     assert kernel.encoded_image_string.startswith(b"\x89PNG")
 
@@ -116,7 +116,7 @@ def test_histograms_leave_out_what_is_not_finite(tmp_path):
     board.on_epoch_end(0, {"loss": np.nan})
     board.on_train_end()
     assert set(values(tmp_path / "train", "histo")) == {
-        f"{k}/histogram" for k in ("hidden/kernel", "hidden/bias", "out/kernel")
+        f"{model.name}/{k}/histogram" for k in ("hidden/kernel", "hidden/bias", "out/kernel")
     }
     assert np.isnan(values(tmp_path / "train")["epoch_loss"][0])
 

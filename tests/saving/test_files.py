@@ -198,7 +198,7 @@ def test_weights_without_optimizer(tmp_path):
     # another kind of optimizer keeps its own state
     sgd = trained(fastfit, sequential, "sgd", epochs=1)[0]
     before = [v.numpy() for v in sgd.optimizer.variables]
-    with pytest.warns(UserWarning, match="optimizer .* not loaded: it has 2 variables whereas .* has 8"):
+    with pytest.warns(UserWarning, match="optimizer .* 2 variables whereas the saved optimizer has 8"):
         sgd.load_weights(tmp_path / "w.weights.h5")
     assert_close([v.numpy() for v in sgd.optimizer.variables], before, rtol=0)
     assert_close(sgd.get_weights(), model.get_weights(), rtol=0)

@@ -168,8 +168,8 @@ def test_op_that_reads_no_tensor(tmp_path):
     good = {name: archive.read(name) for name in archive.namelist()}
 
     def change(config):
-        entry = next(e for e in config["config"]["layers"] if e["class_name"] == "Op")
-        entry["config"]["name"] = "broadcast_to"
+        entry = next(e for e in config["config"]["layers"] if e["class_name"] == "Exp")
+        entry.update(module="keras.ops", class_name="Op", config={"name": "broadcast_to"})
         entry["inbound_nodes"] = [{"args": [1.0], "kwargs": {"shape": [1 << 20, 1 << 14]}}]
 
     assert load_model(tmp_path / "m.keras").built
@@ -186,7 +186,7 @@ def test_arrays_of_strange_dtypes(tmp_path, dtype):
     assert good["config.json"].count(b'"dtype": "float32"}') and load_model(tmp_path / "m.keras").built
 
     def change(config):
-        entry = next(e for e in config["config"]["layers"] if e["class_name"] == "Op")
+        entry = next(e for e in config["config"]["layers"] if e["class_name"] == "Add")
         array = next(a for a in entry["inbound_nodes"][0]["args"] if a["class_name"] == "__numpy__")
         array["config"] = {"value": 1.0, "dtype": dtype}
 
