@@ -153,22 +153,8 @@ class Functional(Model):
 
     def _flatten_inputs(self, inputs):
         if isinstance(inputs, dict):
-            names = self._data_keys()
-            missing = [n for n in names if n not in inputs]
-            if missing:
-                raise ValueError(
-                    f'Missing data for input "{missing[0]}". You passed a data dictionary with keys '
-                    f"{list(inputs)}. Expected the following keys: {names}"
-                )
-            return [inputs[n] for n in names]
+            return nest.flatten_named(inputs, self._inputs_struct, self.input_names)
         return nest.flatten(inputs)
-
-    def _data_keys(self):
-        """The keys by which a dict of data names the inputs, in the order of ``inputs``."""
-        struct = self._inputs_struct
-        if isinstance(struct, dict) and not any(map(nest.is_nested, struct.values())):
-            return sorted(struct)
-        return self.input_names
 
     def _fit(self, t, x):
         """Return the input with the rank and dtype of the Input, or raise ValueError."""

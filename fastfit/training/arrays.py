@@ -172,13 +172,7 @@ def _inputs(x, spec):
             raise ValueError("Argument `x` holds no array.")
         return arrays, nest.pack_like(x, arrays)
     if isinstance(x, dict):
-        missing = [k for k in spec.input_keys if k not in x]
-        if missing:
-            raise ValueError(
-                f'Missing data for input "{missing[0]}". You passed a data dictionary with keys {list(x)}. Expected '
-                f"the following keys: {spec.input_keys}"
-            )
-        flat = [x[k] for k in spec.input_keys]
+        flat = nest.flatten_named(x, spec.input_structure, [i.name for i in spec.inputs])
     else:
         flat = nest.flatten(x) if isinstance(x, (list, tuple)) else [x]
     if len(flat) != len(spec.inputs):

@@ -22,8 +22,8 @@ class DataSpec:
     ----------
     inputs : list of InputInfo, optional
         None when the model does not know them before it has seen data.
-    input_keys : list of str, optional
-        How a dict of data names the inputs.
+    input_structure : structure, optional
+        The form of the inputs, whose keys a dict of data has.
     output_names : list of str, optional
         How a dict of targets names the outputs.
     output_structure : structure, optional
@@ -33,7 +33,7 @@ class DataSpec:
     """
 
     inputs: list | None = None
-    input_keys: list | None = None
+    input_structure: object = None
     output_names: list | None = None
     output_structure: object = None
     has_loss: list | None = None
@@ -47,7 +47,7 @@ class DataSpec:
             names = getattr(model, "output_names", None) if graph is not None else None
             return cls(output_names=names, has_loss=has_loss)
         infos = [InputInfo(t.node.operation.name, tuple(t.shape), t.dtype) for t in inputs]
-        return cls(infos, graph._data_keys(), list(graph.output_names), graph._outputs_struct, has_loss)
+        return cls(infos, graph._inputs_struct, list(graph.output_names), graph._outputs_struct, has_loss)
 
     def describe_outputs(self):
         """Return the form of the outputs for a message."""
