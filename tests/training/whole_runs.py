@@ -200,7 +200,11 @@ RUNS = {
     "steps that go on": ("classifier", (X, Y), {"steps_per_epoch": 1, "batch_size": 20, "epochs": 3}),
     "steps give the batch": ("regressor", (X, T), {"steps_per_epoch": 3, "epochs": 2}),
     "steps_per_execution": ("steps_per_execution", (X, T), {"batch_size": 15, "epochs": 2}),
-    "two fits": ("adam", (X, T), [{"epochs": 2, "batch_size": 25}, {"epochs": 4, "initial_epoch": 2, "batch_size": 25}]),
+    "two fits": (
+        "adam",
+        (X, T),
+        [{"epochs": 2, "batch_size": 25}, {"epochs": 4, "initial_epoch": 2, "batch_size": 25}],
+    ),
     # validation
     "validation_split": ("classifier", (X, Y), {"validation_split": 0.3, "epochs": 2}),
     "validation_split of frames of time": ("over time", (SERIES, SERIES_Y), {"validation_split": 0.25}),
@@ -209,20 +213,31 @@ RUNS = {
     "validation list": ("classifier", (X, Y), {"validation_data": [XV, YV]}),
     "validation both": ("classifier", (X, Y), {"validation_data": (XV, YV), "validation_split": 0.5}),
     "validation_freq": ("classifier", (X, Y), {"validation_data": (XV, YV), "epochs": 5, "validation_freq": 2}),
-    "validation_freq list": ("classifier", (X, Y), {"validation_data": (XV, YV), "epochs": 4, "validation_freq": [1, 4]}),
+    "validation_freq list": (
+        "classifier",
+        (X, Y),
+        {"validation_data": (XV, YV), "epochs": 4, "validation_freq": [1, 4]},
+    ),
     "validation_freq late": (
-        "classifier", (X, Y), {"validation_data": (XV, YV), "epochs": 6, "initial_epoch": 3, "validation_freq": 2}
+        "classifier",
+        (X, Y),
+        {"validation_data": (XV, YV), "epochs": 6, "initial_epoch": 3, "validation_freq": 2},
     ),
     "validation_steps": ("classifier", (X, Y), {"validation_data": (XV, YV), "validation_steps": 2, "batch_size": 8}),
     "validation_batch_size": ("classifier", (X, Y), {"validation_data": (XV, YV), "validation_batch_size": 5}),
     "validation generator": (
-        "regressor", (X, T), {"validation_data": by(lambda lib: batches(X, T, W, times=9)), "validation_steps": 2}
+        "regressor",
+        (X, T),
+        {"validation_data": by(lambda lib: batches(X, T, W, times=9)), "validation_steps": 2},
     ),
     "validation dataset": (
-        "regressor", (X, T), {"validation_data": by(lambda lib: rows(lib, X, T, batch=20)), "batch_size": 25, "epochs": 2}
+        "regressor",
+        (X, T),
+        {"validation_data": by(lambda lib: rows(lib, X, T, batch=20)), "batch_size": 25, "epochs": 2},
     ),
     "validation dataset with steps": (
-        "regressor", (X, T),
+        "regressor",
+        (X, T),
         {"validation_data": by(lambda lib: rows(lib, X, T, W)), "validation_steps": 2, "batch_size": 25, "epochs": 3},
     ),
     # weights
@@ -237,15 +252,21 @@ RUNS = {
     "sample_weight dict": ("dict", ({"a": A, "b": B}, {"p": P, "q": Q}), {"sample_weight": {"p": W, "q": EVEN}}),
     "class_weight": ("classifier", (X, Y), {"class_weight": {0: 2.0, 1: 0.5, 3: 4.0}, "epochs": 2}),
     "class_weight and validation": (
-        "classifier", (X, Y), {"class_weight": {0: 2.0, 2: 0.1}, "validation_data": (XV, YV)}
+        "classifier",
+        (X, Y),
+        {"class_weight": {0: 2.0, 2: 0.1}, "validation_data": (XV, YV)},
     ),
     "class_weight and dataset": (
-        "classifier", (by(lambda lib: rows(lib, X, Y)),), {"class_weight": {1: 3.0}, "epochs": 2}
+        "classifier",
+        (by(lambda lib: rows(lib, X, Y)),),
+        {"class_weight": {1: 3.0}, "epochs": 2},
     ),
     # forms of the data
     "generator": ("regressor", (by(lambda lib: batches(X, T)),), {}),
     "generator with weights and steps": (
-        "classifier", (by(lambda lib: batches(X, Y, W, times=9)),), {"steps_per_epoch": 2, "epochs": 3}
+        "classifier",
+        (by(lambda lib: batches(X, Y, W, times=9)),),
+        {"steps_per_epoch": 2, "epochs": 3},
     ),
     "generator of short batches": ("classifier", (by(lambda lib: batches(X, Y, batch=32)),), {}),
     "generator of lists": ("list", (by(lambda lib: batches((A, B), (P, Q), (W, EVEN))),), {}),
@@ -254,7 +275,9 @@ RUNS = {
     "dataset with steps": ("regressor", (by(lambda lib: rows(lib, X, T)),), {"epochs": 3, "steps_per_epoch": 2}),
     "tuples": ("list", ((A, B), (P, Q)), {"validation_data": ((A, B), (P, Q), (W, W))}),
     "dicts": (
-        "dict", ({"b": B, "a": A}, {"q": Q, "p": P}), {"validation_data": ({"a": A, "b": B}, {"p": P, "q": Q}), "epochs": 2}
+        "dict",
+        ({"b": B, "a": A}, {"q": Q, "p": P}),
+        {"validation_data": ({"a": A, "b": B}, {"p": P, "q": Q}), "epochs": 2},
     ),
     "nested": ("nested", ({"pair": (A, B)}, Q), {"validation_split": 0.2, "epochs": 2}),
     "float64 and one axis": ("over time", (SERIES.astype("float64"), SERIES_Y.astype("float64")), {"batch_size": 50}),
@@ -265,43 +288,66 @@ RUNS = {
     # callbacks
     "early stopping": ("regressor", (X, T), {**STOP, "callbacks": calls("EarlyStopping", "loss", mode="max")}),
     "early stopping restores": (
-        "regressor", (X, T),
+        "regressor",
+        (X, T),
         {**STOP, "callbacks": calls("EarlyStopping", "val_loss", mode="max", patience=2, restore_best_weights=True)},
     ),
     "early stopping not reached": (
-        "regressor", (X, T),
+        "regressor",
+        (X, T),
         {**STOP, "epochs": 2, "callbacks": calls("EarlyStopping", mode="max", patience=9, restore_best_weights=True)},
     ),
     "early stopping baseline": (
-        "regressor", (X, T), {**STOP, "callbacks": calls("EarlyStopping", "val_mae", baseline=0.01, mode="min", patience=3)}
+        "regressor",
+        (X, T),
+        {**STOP, "callbacks": calls("EarlyStopping", "val_mae", baseline=0.01, mode="min", patience=3)},
     ),
     "early stopping late": (
-        "regressor", (X, T), {**STOP, "callbacks": calls("EarlyStopping", "loss", mode="max", start_from_epoch=3)}
+        "regressor",
+        (X, T),
+        {**STOP, "callbacks": calls("EarlyStopping", "loss", mode="max", start_from_epoch=3)},
     ),
     "early stopping of another output": (
-        "list", ([A, B], [P, Q]),
+        "list",
+        ([A, B], [P, Q]),
         {"epochs": 5, "callbacks": calls("EarlyStopping", "q_mse", mode="max", restore_best_weights=True)},
     ),
     "reduce on plateau": (
-        "regressor", (X, T),
-        {**STOP, "callbacks": calls("ReduceLROnPlateau", "val_loss", factor=0.3, patience=1, min_delta=0.5, cooldown=1)},
+        "regressor",
+        (X, T),
+        {
+            **STOP,
+            "callbacks": calls("ReduceLROnPlateau", "val_loss", factor=0.3, patience=1, min_delta=0.5, cooldown=1),
+        },
     ),
     "reduce to a minimum": (
-        "adam", (X, T),
+        "adam",
+        (X, T),
         {**STOP, "callbacks": calls("ReduceLROnPlateau", "loss", factor=0.1, patience=1, min_delta=9.0, min_lr=0.005)},
     ),
     "scheduler": (
-        "adam", (X, T), {**STOP, "callbacks": calls("LearningRateScheduler", lambda epoch, lr: lr * 0.8 ** (epoch + 1))}
+        "adam",
+        (X, T),
+        {**STOP, "callbacks": calls("LearningRateScheduler", lambda epoch, lr: lr * 0.8 ** (epoch + 1))},
     ),
     "scheduler of the epoch": (
-        "regressor", (X, T), {**STOP, "callbacks": calls("LearningRateScheduler", lambda epoch: 0.2 / (1 + epoch))}
+        "regressor",
+        (X, T),
+        {**STOP, "callbacks": calls("LearningRateScheduler", lambda epoch: 0.2 / (1 + epoch))},
     ),
-    "nan": ("regressor", (np.where(np.arange(N)[:, None] == 40, np.nan, X), T), {
-        "epochs": 3, "batch_size": 25, "callbacks": calls("TerminateOnNaN")}),
+    "nan": (
+        "regressor",
+        (np.where(np.arange(N)[:, None] == 40, np.nan, X), T),
+        {"epochs": 3, "batch_size": 25, "callbacks": calls("TerminateOnNaN")},
+    ),
     "stop in a batch": ("regressor", (X, T), {**V, "epochs": 4, "batch_size": 25, "callbacks": by(stops_in_batch)}),
     "weights set by a callback": ("regressor", (X, T), {**STOP, "callbacks": by(sets_weights)}),
     "rate set by a callback": ("regressor", (X, T), {**STOP, "callbacks": by(sets_rate)}),
     "averaged weights": ("average", (X, T), {**STOP, "callbacks": calls("SwapEMAWeights")}),
-    "averaged weights by epoch": ("average", (X, T), {**STOP, "callbacks": calls("SwapEMAWeights", swap_on_epoch=True)}),
+    "averaged weights by epoch": (
+        "average",
+        (X, T),
+        {**STOP, "callbacks": calls("SwapEMAWeights", swap_on_epoch=True)},
+    ),
     "average without swapping": ("average", (X, T), {**STOP, "epochs": 2}),
-}  # fmt: skip
+}
