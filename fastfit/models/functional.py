@@ -13,7 +13,6 @@ from fastfit.layers.layer import Layer
 from fastfit.models import functional_config
 from fastfit.models.graph import GraphMap, cut_at, is_input
 from fastfit.models.model import Model
-from fastfit.training.data_spec import flatten_inputs
 from fastfit.training.trainer import Trainer
 from fastfit.utils import nest
 from fastfit.utils.naming import uniquify
@@ -146,7 +145,7 @@ class Functional(Model):
         return x if isinstance(x, (np.ndarray, KerasTensor)) or not hasattr(x, "__array__") else np.asarray(x)
 
     def _standardize(self, inputs):
-        flat = flatten_inputs(inputs, self._data_keys(), self._inputs_struct)
+        flat = self._flatten_inputs(inputs)
         if len(flat) != len(self.inputs):
             raise ValueError(
                 f'Layer "{self.name}" expects {len(self.inputs)} input(s), but it received {len(flat)} input tensors. '
@@ -154,12 +153,10 @@ class Functional(Model):
             )
         return [self._fit(t, x) for t, x in zip(self.inputs, flat, strict=True)]
 
-    def _data_keys(self):
-        """The keys by which a dict of data names the inputs, in the order of ``inputs``."""
-        struct = self._inputs_struct
-        if isinstance(struct, dict) and not any(map(nest.is_nested, struct.values())):
-            return sorted(struct)
-        return self.input_names
+    def _flatten_inputs(self, inputs):
+        if isinstance(inputs, dict):
+            return nest.flatten_named(inputs, self._inputs_struct, self.input_names)
+        return nest.flatten(inputs)
 
     def _fit(self, t, x):
         """Return the input with the rank and dtype of the Input, or raise ValueError."""

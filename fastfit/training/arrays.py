@@ -5,7 +5,6 @@ import numbers
 
 import numpy as np
 
-from fastfit.training.data_spec import flatten_inputs
 from fastfit.utils import nest
 
 
@@ -172,7 +171,10 @@ def _inputs(x, spec):
         if not arrays:
             raise ValueError("Argument `x` holds no array.")
         return arrays, nest.pack_like(x, arrays)
-    flat = flatten_inputs(x, spec.input_keys, spec.input_structure)
+    if isinstance(x, dict):
+        flat = nest.flatten_named(x, spec.input_structure, [i.name for i in spec.inputs])
+    else:
+        flat = nest.flatten(x) if isinstance(x, (list, tuple)) else [x]
     if len(flat) != len(spec.inputs):
         raise ValueError(
             f"The model expects {len(spec.inputs)} input(s), named {[i.name for i in spec.inputs]}, but it received "

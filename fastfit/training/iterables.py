@@ -100,13 +100,16 @@ class IterableData:
             self._wait()
             self._begin_anew()
 
-    def epoch(self, steps=None):
+    def epoch(self, steps=None, inside=False):
         """Yield the batches of one epoch.
 
         Parameters
         ----------
         steps : int, optional
-            That many batches, going on where the last epoch ended; one whole pass by default.
+            That many batches, going on where the last epoch ended; one whole pass by default. An epoch that comes to
+            the end of a pass ends with it; the next one begins another.
+        inside : bool, default=False
+            Whether these are the last steps of an epoch, whose first ones an earlier run did.
         """
         self.exhausted = False
         whole_pass = steps is None
@@ -114,7 +117,7 @@ class IterableData:
         if hasattr(self.source, "on_epoch_begin") and self.is_dataset:
             self.source.on_epoch_begin()
         done = 0
-        reader = self._reader = ReadAhead(self._batches(steps))
+        reader = self._reader = ReadAhead(self._batches(steps, inside))
         try:
             for batch, self._place in reader:
                 done += 1
@@ -136,13 +139,13 @@ class IterableData:
         if self.is_dataset and hasattr(self.source, "on_epoch_end"):
             self.source.on_epoch_end()
 
-    def _batches(self, steps):
+    def _batches(self, steps, inside):
         """The batches of `epoch`, one after another."""
         done = 0
         while steps is None or done < steps:
             batch = self._ahead.popleft() if self._ahead else self._next()
-            if batch is None and steps is not None and not self.is_one_way:
-                batch = self._next()  # begins again: only a one-way source runs out
+            if batch is None and steps is not None and not done and not inside and not self.is_one_way:
+                batch = self._next()  # the last epoch ended where its pass did
             if batch is None:
                 return
             done += 1

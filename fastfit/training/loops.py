@@ -252,7 +252,7 @@ class BatchFeed:
         """Begin an epoch of so many steps, or of one pass; or what is left of it."""
         if restart and self.batches is not None:
             self.data.restart()
-        self.batches, self.next, self.found = self.data.epoch(steps), None, False
+        self.batches, self.next, self.found = self.data.epoch(steps, inside), None, False
 
     def get_state(self):
         """Return how many batches of the pass were taken, and the seeds that its order was drawn from."""

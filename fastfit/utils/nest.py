@@ -61,6 +61,37 @@ def _pack(structure, leaves):
     return next(leaves)
 
 
+def flatten_named(values, structure, names):
+    """Return the leaves of a dict of inputs, in the order of the model's inputs.
+
+    Parameters
+    ----------
+    values : dict
+        By the keys of ``structure``, if that is a dict and all of them are there, else by ``names``. It may hold more.
+    structure : structure
+        The form of the model's inputs.
+    names : list of str
+        The inputs' names, in order.
+
+    Raises
+    ------
+    ValueError
+        A key is missing.
+    """
+    keys = names
+    if isinstance(structure, dict):
+        own, deep = _keys(structure), any(map(is_nested, structure.values()))
+        if not deep or all(k in values for k in own):
+            keys = own
+    missing = [k for k in keys if k not in values]
+    if missing:
+        raise ValueError(
+            f'Missing data for input "{missing[0]}". You passed a data dictionary with keys {list(values)}. Expected '
+            f"the following keys: {keys}"
+        )
+    return flatten([values[k] for k in keys])
+
+
 def describe(structure):
     """Return the structure with ``*`` for each leaf, for messages."""
     return str(map_structure(lambda _: "*", structure)).replace("'*'", "*")

@@ -110,7 +110,7 @@ def test_targets_and_weights_by_output():
     assert [w.shape for w in data.sample_weight] == [(10,), (10,)]
     named = ArrayData([X, Y], [Y, Y], {"q": np.ones(10)}, spec=TWO)
     assert named.sample_weight[0] is None and named.sample_weight[1].shape == (10,)
-    partial = DataSpec(TWO.inputs, TWO.input_keys, TWO.output_names, has_loss=[False, True])
+    partial = DataSpec(TWO.inputs, TWO.input_structure, TWO.output_names, has_loss=[False, True])
     assert ArrayData([X, Y], [Y], spec=partial).y[0] is None
     assert ArrayData([X, Y], {"q": Y}, spec=partial).y[0] is None
     assert ArrayData([X, Y], [Y, Y], spec=partial).y[0] is not None
@@ -244,7 +244,11 @@ def test_dataset():
     assert data.num_batches == 5
     assert [b[1][0][0] for b in data.epoch()] == [0, 2, 4, 6, 8]
     assert source.calls == ["begin", "end"]
-    assert [b[1][0][0] for b in data.epoch(7)] == [0, 2, 4, 6, 8, 0, 2]
+    assert [b[1][0][0] for b in data.epoch(3)] == [0, 2, 4]
+    with pytest.warns(UserWarning, match="gave 2 of the 3"):  # the pass ends: another begins with the next epoch
+        assert [b[1][0][0] for b in data.epoch(3)] == [6, 8]
+    assert [b[1][0][0] for b in data.epoch(5)] == [0, 2, 4, 6, 8]
+    assert [b[1][0][0] for b in data.epoch(5)] == [0, 2, 4, 6, 8]
     assert make_data(Rows(), spec=ONE, class_weight={1: 3.0}).peek()[2][0].tolist() == [1, 3]
 
 

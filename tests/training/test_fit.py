@@ -40,39 +40,6 @@ WEIGHTED = {**SPARSE, "weighted_metrics": ["sparse_categorical_crossentropy"]}
 MSE = {"optimizer": sgd(), "loss": "mse", "metrics": ["mae"]}
 
 
-# Arguments of fit --------------------------------------------------------------------------------------------------
-
-ARGUMENTS = {
-    "plain": {},
-    "batch_size": {"batch_size": 7, "epochs": 3},
-    "one batch": {"batch_size": 1000, "epochs": 2},
-    "initial_epoch": {"epochs": 5, "initial_epoch": 3},
-    "no epoch": {"epochs": 2, "initial_epoch": 2},
-    "validation_split": {"validation_split": 0.3, "epochs": 2},
-    "validation_data": {"validation_data": (XV, YV), "epochs": 2},
-    "validation_weights": {"validation_data": (XV, YV, W[:33]), "epochs": 2},
-    "validation list": {"validation_data": [XV, YV]},
-    "validation both": {"validation_data": (XV, YV), "validation_split": 0.5},
-    "validation_freq": {"validation_data": (XV, YV), "epochs": 5, "validation_freq": 2},
-    "validation_freq list": {"validation_data": (XV, YV), "epochs": 4, "validation_freq": [1, 4]},
-    "validation_freq late": {"validation_data": (XV, YV), "epochs": 6, "initial_epoch": 3, "validation_freq": 2},
-    "validation_steps": {"validation_data": (XV, YV), "validation_steps": 2, "batch_size": 8},
-    "validation_batch_size": {"validation_data": (XV, YV), "validation_batch_size": 5},
-    "sample_weight": {"sample_weight": W, "epochs": 2},
-    "sample_weight column": {"sample_weight": W[:, None], "epochs": 2},
-    "sample_weight split": {"sample_weight": W, "validation_split": 0.4},
-    "class_weight": {"class_weight": {0: 2.0, 1: 0.5, 3: 4.0}, "epochs": 2},
-    "class_weight split": {"class_weight": {0: 2.0, 2: 0.1}, "validation_data": (XV, YV)},
-    "steps_per_epoch": {"steps_per_epoch": 2, "batch_size": 30},
-    "steps that go on": {"steps_per_epoch": 1, "batch_size": 20, "epochs": 3},
-}
-
-
-@pytest.mark.parametrize("name", ARGUMENTS)
-def test_arguments(name):
-    fit_both(pair(classifier, **WEIGHTED), X, Y, **ARGUMENTS[name])
-
-
 @pytest.mark.parametrize("optimizer", ["rmsprop", "Adam", "sgd", "adamw"])
 def test_optimizers_by_name(optimizer):
     fit_both(pair(classifier, optimizer=optimizer, loss="sparse_categorical_crossentropy"), X, Y, epochs=2)
@@ -191,24 +158,6 @@ def test_generators_of_evaluate_and_predict():
             theirs.evaluate(generator(X, Y, W), verbose=0, **kwargs),
         )
         close(ours.predict(generator(X, Y), verbose=0, **kwargs), theirs.predict(generator(X, Y), verbose=0, **kwargs))
-
-
-def test_dataset_objects():
-    def rows(lib):
-        class Rows(lib.utils.PyDataset):
-            def __len__(self):
-                return 5
-
-            def __getitem__(self, k):
-                return X[15 * k : 15 * k + 15], Y[15 * k : 15 * k + 15]
-
-        return Rows()
-
-    ours, theirs = pair(classifier, **SPARSE)
-    close(
-        ours.fit(rows(fastfit), epochs=2, shuffle=False, verbose=0, class_weight={1: 3.0}).history,
-        theirs.fit(rows(keras), epochs=2, shuffle=False, verbose=0, class_weight={1: 3.0}).history,
-    )
 
 
 def test_a_stream_that_ends_early():
