@@ -316,7 +316,13 @@ class Lowering:
         outputs = [self.b.slot(t.shape, t.dtype) for t in node.outputs]
         specs = [(x.shape, x.dtype) if isinstance(x, KerasTensor) else None for x in node.inputs]
         function = HostCall(
-            node.operation, inputs, specs, dict(node.attrs), outputs, [(t.shape, t.dtype) for t in node.outputs]
+            node.operation,
+            inputs,
+            specs,
+            dict(node.attrs),
+            outputs,
+            [(t.shape, t.dtype) for t in node.outputs],
+            node.origin,
         )
         self.b.host(function, [x for x in inputs if isinstance(x, Location)], outputs, label=node.operation.name)
         for tensor, where in zip(node.outputs, outputs, strict=True):
@@ -340,8 +346,8 @@ def _check_batch_slice(node):
 class HostCall:
     """Calls an op's meaning on the program's memory."""
 
-    def __init__(self, op, inputs, input_specs, attrs, outputs, output_specs):
-        self.op, self.inputs, self.input_specs = op, inputs, input_specs
+    def __init__(self, op, inputs, input_specs, attrs, outputs, output_specs, origin):
+        self.op, self.inputs, self.input_specs, self.origin = op, inputs, input_specs, origin
         self.attrs, self.outputs, self.output_specs = attrs, outputs, output_specs
 
     def __call__(self, program, batch):
@@ -349,19 +355,29 @@ class HostCall:
             view(program, where, spec, batch) if isinstance(where, Location) else where
             for where, spec in zip(self.inputs, self.input_specs, strict=True)
         ]
-        if "stream" in self.attrs:
-            with randomness.drawing_from(*program.step_key):
-                results = self.op.meaning(*args, **self.attrs)
-        else:
-            results = self.op.meaning(*args, **self.attrs)
+        try:
+            results = self._results(program, args)
+        except ValueError as error:
+            raise self._does_not_fit(args, batch, str(error).strip()) from error
         if not isinstance(results, tuple):
             results = (results,)
         for where, spec, value in zip(self.outputs, self.output_specs, results, strict=True):
             out = view(program, where, spec, batch, writable=True)
             value = np.asarray(value)
             if value.shape != out.shape:
-                raise ValueError(f"Op {self.op.name!r} gave shape {value.shape} where {out.shape} was inferred")
+                raise self._does_not_fit(args, batch, f"the result has shape {value.shape} instead of {out.shape}")
             out[...] = value
+
+    def _results(self, program, args):
+        if "stream" not in self.attrs:
+            return self.op.meaning(*args, **self.attrs)
+        with randomness.drawing_from(*program.step_key):
+            return self.op.meaning(*args, **self.attrs)
+
+    def _does_not_fit(self, args, batch, why):
+        shapes = ", ".join(str(np.shape(a)) for a in args if a is not None)
+        where = f" in '{self.origin}'" if self.origin else ""
+        return ValueError(f"Op '{self.op.name}'{where} failed for a batch of {batch} rows: {why}. Shapes: {shapes}")
 
 
 def view(program, where, spec, batch, writable=False):

@@ -80,7 +80,7 @@ def concatenate(low, node):
     ):
         return False
     shapes = [tuple(np.shape(x) if not isinstance(x, KerasTensor) else x.shape) for x in node.inputs]
-    if any(s[:axis] != y.shape[:axis] for s in shapes):
+    if any(s[:axis] != y.shape[:axis] or None in s[1:] for s in shapes):
         return False
     rows = leading(y.shape[:axis]) if axis else (0, 1)
     out, at, total = low.out(y), 0, prod(y.shape[axis:])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastfit.graph.op import Op, apply, constant, is_float
+from fastfit.graph.op import Op, apply, as_batch, constant, is_float
 from fastfit.graph.tensor import KerasTensor, topological
 
 
@@ -39,6 +39,7 @@ def gradients(loss, targets):
         for x, dx in zip(node.inputs, _input_gradients(node, dys), strict=True):
             if dx is None or not isinstance(x, KerasTensor) or id(x) not in active:
                 continue
+            dx = _with_rows_of(x, dx)
             _check(node, x, dx)
             sums[id(x)] = dx if id(x) not in sums else apply("add", sums[id(x)], dx)
     return [_as_tensor(sums.get(id(t)), t) for t in targets]
@@ -111,6 +112,15 @@ def _input_gradients(node, dys):
     if len(dxs) != len(node.inputs):
         raise AssertionError(f"gradient rule of {op.name!r} returned {len(dxs)} for {len(node.inputs)} inputs")
     return dxs
+
+
+def _with_rows_of(x, dx):
+    """A gradient with fixed rows, of a tensor that met such, has the batch's rows if the tensor has; or the reverse."""
+    if not isinstance(dx, KerasTensor) or len(dx.shape) != len(x.shape) or not x.shape or dx.shape[0] == x.shape[0]:
+        return dx
+    if x.shape[0] is None:
+        return dx if dx.shape[0] == 1 else as_batch(dx, x)
+    return apply("fixed_rows", dx, rows=x.shape[0]) if dx.shape[0] is None and x.shape[0] != 1 else dx
 
 
 def _check(node, x, dx):

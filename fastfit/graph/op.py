@@ -44,11 +44,14 @@ class Op:
         absent. An op that has neither this nor ``grad`` cannot be differentiated, and says so.
     elementwise : bool
         Each element of the output is that of the elements at its place, broadcast.
+    by_row : bool
+        Each row of the output is made of the rows at its place, if they are not joined one below the other. So are
+        those of ``elementwise``.
     """
 
     def __init__(
         self, name, shape, meaning, grad=None, native=None, *, promote=None, operands=None, constant=False,
-        elementwise=False,
+        elementwise=False, by_row=False,
     ):  # fmt: skip
         self.name = name
         self.shape = shape
@@ -59,6 +62,7 @@ class Op:
         self.operands = operands
         self.constant = constant
         self.elementwise = elementwise
+        self.by_row = by_row or elementwise
 
     def __repr__(self):
         return f"<Op {self.name}>"
@@ -213,6 +217,8 @@ def _node(op, inputs, attrs):
         dtype = next((x.dtype for x in chosen if isinstance(x, KerasTensor)), None)
         if dtype is None:
             dtype = common_dtype(chosen, op.promote == "float")
+    if op.by_row and len(inputs) > 1:
+        inputs = _meet_batch(inputs, attrs.get("axis", 0) if op.name == "concatenate" else None)
     result = op.shape(*[_spec(x, dtype) for x in inputs], **attrs)
     if isinstance(result, list):
         outputs = [KerasTensor(_with_rows(s, op, inputs), d) for s, d in result]
@@ -221,6 +227,33 @@ def _node(op, inputs, attrs):
     output = KerasTensor(_with_rows(result[0], op, inputs), result[1])
     Node(op, inputs, attrs, [output])
     return output
+
+
+def _shape_of(x):
+    return x.shape if isinstance(x, KerasTensor) else np.shape(x)
+
+
+def _meet_batch(inputs, joined):
+    """The inputs; those of fixed rows beside a batch are taken for a batch, which must have so many rows when it runs.
+
+    Kernels know only what has one row, and what has one for each row of the batch.
+    """
+    ranks = [0 if x is None else len(_shape_of(x)) for x in inputs]
+    rank = max(ranks)
+    if rank == 0 or joined in (0, -rank):
+        return inputs
+    batches = [x for x, n in zip(inputs, ranks, strict=True) if n == rank and _shape_of(x)[0] is None]
+    if not batches:
+        return inputs
+    return [
+        as_batch(x, batches[0]) if x is not None and n == rank and _shape_of(x)[0] not in (None, 0, 1) else x
+        for x, n in zip(inputs, ranks, strict=True)
+    ]
+
+
+def as_batch(x, batch):
+    """Return ``x``, whose rows are fixed, as a tensor with the rows of a batch."""
+    return _node(OPS["as_batch"], [x, batch], {})
 
 
 def _with_rows(shape, op, inputs):

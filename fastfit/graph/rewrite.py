@@ -50,7 +50,7 @@ def fuse(tensors):
             memo[node.outputs[0]] = cast(apply("batch_size", new(batch)), node.attrs["dtype"])
         elif any(new(x) is not x for x in node.inputs if isinstance(x, KerasTensor)):
             outputs = [KerasTensor(t.shape, t.dtype, t.name) for t in node.outputs]
-            Node(node.operation, [new(x) for x in node.inputs], node.attrs, outputs)
+            Node(node.operation, [new(x) for x in node.inputs], node.attrs, outputs, node.origin)
             memo.update(zip(node.outputs, outputs, strict=True))
     for node in order:
         for t in node.outputs:

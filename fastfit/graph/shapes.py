@@ -4,7 +4,10 @@ import numpy as np
 
 
 def broadcast(*shapes):
-    """Return the shape that ``shapes`` broadcast to."""
+    """Return the shape that ``shapes`` broadcast to.
+
+    A batch that meets fixed rows, more than one, stays a batch: it must have so many rows when the program runs.
+    """
     rank = max((len(s) for s in shapes), default=0)
     result = []
     for axis in range(-rank, 0):
@@ -12,7 +15,8 @@ def broadcast(*shapes):
         known = {d for d in dims if d not in (None, 1)}
         if len(known) > 1:
             raise ValueError(f"Cannot broadcast shapes together: {', '.join(map(str, shapes))}")
-        result.append(known.pop() if known else (None if None in dims else 1))
+        batch = None in dims and (axis == -rank or not known)
+        result.append(None if batch else known.pop() if known else 1)
     return tuple(result)
 
 

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from fastfit.utils.naming import current_path
+
 _ADVICE = "use the functions of fastfit.ops (or NumPy functions that fastfit can trace)"
 
 # What arrays of other libraries are asked for their values by.
@@ -302,11 +304,14 @@ class Node:
         Tensors; arrays and Python numbers are constants; None stands for an input left out.
     attrs : dict
     outputs : list of KerasTensor
+    origin : str, optional
+        Path of the layer, or name of the loss or metric, that it is part of; by default what is being called now.
     """
 
-    __slots__ = ("attrs", "inputs", "operation", "outputs")
+    __slots__ = ("attrs", "inputs", "operation", "origin", "outputs")
 
-    def __init__(self, operation, inputs, attrs, outputs):
+    def __init__(self, operation, inputs, attrs, outputs, origin=None):
+        self.origin = current_path() if origin is None else origin
         self.operation = operation
         self.inputs = list(inputs)
         self.attrs = dict(attrs)

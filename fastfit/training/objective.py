@@ -13,6 +13,7 @@ from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
 from fastfit.metrics import Mean
 from fastfit.utils import nest
+from fastfit.utils.naming import name_scope
 
 
 class Objective:
@@ -50,15 +51,22 @@ class Objective:
                     f"Output '{self._known_output_names()[i]}' has a loss but no target. Received: y=None for it. "
                     "Give fit() a target for every output with a loss, or no loss to that output."
                 )
-            value = o(target, p, weight)
+            name = self._known_output_names()[i]
+            try:
+                with name_scope(f"{name}_loss", absolute=True):
+                    value = o(target, p, weight)
+            except ValueError as error:
+                if type(error) is ValueError:  # its traceback stays: it leads to the user's function
+                    error.args = (f"In the loss of output '{name}': {error}",)
+                raise
             if np.shape(value) if not isinstance(value, KerasTensor) else value.shape:
                 raise ValueError(
-                    f"The loss of output '{self._known_output_names()[i]}' must be one number per batch, but has shape "
+                    f"The loss of output '{name}' must be one number per batch, but has shape "
                     f"{tuple(value.shape)}. Give it a reduction such as 'sum_over_batch_size'. Received: "
                     f"reduction={getattr(o.function, 'reduction', None)!r}"
                 )
             if isinstance(value, KerasTensor) and isinstance(p, KerasTensor):
-                self._traced_losses.append((self._known_output_names()[i], value, p))
+                self._traced_losses.append((name, value, p))
             if self._output_trackers and self._output_trackers[i] is not None:
                 _track(self._output_trackers[i], value, x)
             terms.append(value if o.weight is None else value * o.weight)
@@ -99,7 +107,8 @@ class Objective:
             metric = m.resolve(target, y_pred[m.output])
             if not known:
                 m.warn_if_ambiguous(self._output_losses[m.output].function)
-            metric.update_state(target, y_pred[m.output], sample_weight=w[m.output] if m.weighted else None)
+            with name_scope(m.key or m.name, absolute=True):
+                metric.update_state(target, y_pred[m.output], sample_weight=w[m.output] if m.weighted else None)
 
     def _usable_gradients(self, pairs, loss, read):
         """Drop variables that the loss does not depend on, with a warning; all of them is an error.

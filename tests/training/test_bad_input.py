@@ -82,7 +82,7 @@ BAD_DATA = {
     "no rows": ((X[:0], Y[:0]), "at least one row"),
     "no x": ((None, Y), "`x` must be given"),
     "no y": ((X, None), "'class' has a loss but no target"),
-    "y shape": ((X, np.ones((ROWS, 3))), "shape"),
+    "y shape": ((X, np.ones((ROWS, 3))), "In the loss of output 'class'.*shape"),
     "two inputs": (([X, X], Y), "expects 1 input.*received 2"),
     "two targets": ((X, [Y, Y]), "different structures"),
     "name of y": ((X, {"klass": Y}), "\\['class'\\].*missing: \\['class'\\]"),
@@ -256,7 +256,7 @@ def test_several_inputs_and_outputs():
         ([a, b], {"p": p, "q": q, "r": q}, "unknown: \\['r'\\]"),
         ([a, b[:7]], [p, q], "'x' sizes: 8, 7"),
         ([a, b], [p, q[:7]], "'y' sizes: 8, 7"),
-        ([a, b], [p, np.ones((8, 3))], "shape"),
+        ([a, b], [p, np.ones((8, 3))], "In the loss of output 'q'.*same shape.*\\(None, 3\\).*\\(None, 2\\)"),
         ([a, b], None, "'p' has a loss but no target"),
     ):
         for call in (model.fit, model.evaluate):
@@ -579,10 +579,10 @@ def test_losses_that_cannot_be(loss, error, match):
 def test_mismatched_losses():
     model = classifier()
     for loss, y, match in (
-        ("categorical_crossentropy", np.ones((ROWS, 3)), "shape"),
-        (losses.CategoricalCrossentropy(), np.ones((ROWS, 3)), "shape"),
-        ("mse", np.ones((ROWS, 3)), "shape"),
-        ("sparse_categorical_crossentropy", np.eye(CLASSES)[Y], "shape"),
+        ("categorical_crossentropy", np.ones((ROWS, 3)), "output 'class'.*shape"),
+        (losses.CategoricalCrossentropy(), np.ones((ROWS, 3)), "output 'class'.*shape"),
+        ("mse", np.ones((ROWS, 3)), "output 'class'.*shape"),
+        ("sparse_categorical_crossentropy", np.eye(CLASSES)[Y], "output 'class'.*shape"),
     ):
         model.compile(model.optimizer, loss)
         before = state(model)

@@ -154,7 +154,7 @@ def _categorical_grad(node, dy):
 
 define(
     "categorical_crossentropy", _categorical_shape, _categorical, _categorical_grad, "categorical_crossentropy",
-    promote="float",
+    promote="float", by_row=True,
 )  # fmt: skip
 define(
     "categorical_ce_grad", lambda t, o, dy, **_: (o.shape, o.dtype), _categorical_ce_grad, None, "categorical_ce_grad",
@@ -198,7 +198,8 @@ def _binary_grad(node, dy):
     return [dt, do]
 
 
-define("binary_crossentropy", _binary_shape, _binary, _binary_grad, "binary_crossentropy", promote="float")
+define("binary_crossentropy", _binary_shape, _binary, _binary_grad, "binary_crossentropy", promote="float",
+       by_row=True)  # fmt: skip
 
 # Fused with the softmax or sigmoid before them: (loss values, p) ------------------------------------------------------
 

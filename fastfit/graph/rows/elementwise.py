@@ -5,7 +5,16 @@ import math
 import numpy as np
 
 from fastfit.graph.op import apply, define, is_float
-from fastfit.graph.rows.helpers import binary, comparison, mask_like, predicate, same_shape, symbolic, unary
+from fastfit.graph.rows.helpers import (
+    binary,
+    comparison,
+    mask_like,
+    predicate,
+    same_shape,
+    symbolic,
+    unary,
+    unbroadcast,
+)
 
 A = apply
 
@@ -305,9 +314,13 @@ _adjoint("sigmoid_grad", lambda y, dy: dy * y * (1 - y), _sigmoid_grad_grad)
 def _clip_grad(node, dy):
     x, low, high = node.inputs
     inside = A("logical_and", A("greater_equal", x, low), A("less_equal", x, high))
-    if symbolic(low) or symbolic(high):
-        raise NotImplementedError("clip: gradients of symbolic bounds; use maximum and minimum")
-    return [dy * mask_like(inside, x), None, None]
+    dlow = dhigh = None
+    if symbolic(low):
+        below = A("logical_and", A("less", x, low), A("less_equal", low, high))
+        dlow = unbroadcast(dy * mask_like(below, x), low)
+    if symbolic(high):
+        dhigh = unbroadcast(dy * mask_like(A("greater", A("maximum", x, low), high), x), high)
+    return [dy * mask_like(inside, x), dlow, dhigh]
 
 
 define(

@@ -107,6 +107,7 @@ define(
     _error_grad("squared_error_mean_grad", "t"),
     "squared_error",
     promote="float",
+    by_row=True,
 )
 define(
     "squared_error_mean_grad",
@@ -123,6 +124,7 @@ define(
     _error_grad("absolute_error_mean_grad", "t"),
     "absolute_error",
     promote="float",
+    by_row=True,
 )
 define(
     "absolute_error_mean_grad", _error_grad_shape, _absolute_error_grad, None, "absolute_error_grad", promote="float"

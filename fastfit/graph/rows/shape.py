@@ -131,6 +131,28 @@ def _negated(shift):
     return tuple(-s for s in shift) if isinstance(shift, (tuple, list)) else -shift
 
 
+# Fixed rows and batches -----------------------------------------------------------------------------------------------
+
+
+def _as_batch(x, batch):
+    if len(x) != len(batch):
+        raise ValueError(f"{len(x)} rows of a constant or a variable meet the rows of the batch, one by one")
+    return x
+
+
+define(
+    "as_batch",
+    lambda x, batch: ((None, *x.shape[1:]), x.dtype),
+    _as_batch,
+    lambda node, dy: [A("fixed_rows", dy, rows=node.inputs[0].shape[0]) if symbolic(node.inputs[0]) else None, None],
+)
+define(
+    "fixed_rows",
+    lambda x, rows: ((rows, *x.shape[1:]), x.dtype),
+    lambda x, rows: x,
+    lambda node, dy: [A("as_batch", dy, node.inputs[0])],
+)
+
 # Broadcast ------------------------------------------------------------------------------------------------------------
 
 
@@ -209,6 +231,7 @@ define(
     _concatenate_grad,
     "concatenate",
     promote="same",
+    by_row=True,
 )
 
 
@@ -232,7 +255,7 @@ def _stack_grad(node, dy):
     return [A("getitem", dy, key=(slice(None),) * axis + (i,)) for i in range(len(node.inputs))]
 
 
-define("stack", _stack_shape, lambda *xs, axis=0: np.stack(xs, axis=axis), _stack_grad, promote="same")
+define("stack", _stack_shape, lambda *xs, axis=0: np.stack(xs, axis=axis), _stack_grad, promote="same", by_row=True)
 
 
 def _tile_shape(x, repeats):
