@@ -153,6 +153,15 @@ class CallbackList(Callback):
         """Return the logs too, with the keys that callbacks added."""
         return self._each("on_epoch_end", epoch, logs=logs)
 
+    def on_empty_epoch_end(self, epoch):
+        """Tell the user's callbacks, which saw it begin, of the end of an epoch without a batch.
+
+        It has no loss and no metrics, so those of this package have nothing to record, compare or save.
+        """
+        for callback in self._in_order():
+            if not str(getattr(callback.on_epoch_end, "__module__", "")).startswith(f"{__package__}."):
+                callback.on_epoch_end(epoch, {})
+
     def on_train_batch_begin(self, batch, logs=None):
         self._each("on_train_batch_begin", batch, logs=logs)
 

@@ -129,6 +129,7 @@ def run_epochs(model, feed, valid_feed, callbacks, epochs, steps_per_epoch, vali
         done = train_epoch(model, feed, callbacks, steps_per_epoch, run.done)
         if done == 0:  # nothing was left of the data: there is no loss that the logs could show
             run.is_over = True
+            callbacks.on_empty_epoch_end(epoch)
             break
         run.logs = model._logs("train")
         if valid_feed is not None and validates_after(epoch, validation_freq):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from nets import data, r64
 
-from fastfit.callbacks import LambdaCallback
+from fastfit.callbacks import Callback, CSVLogger, EarlyStopping, LambdaCallback, ModelCheckpoint
 from fastfit.layers import Dense, Input
 from fastfit.models import Sequential
 from fastfit.utils import PyDataset
@@ -156,9 +156,32 @@ def test_validation_by_a_generator_that_is_used_up_leaves_no_entry():
     assert len(history["loss"]) == 3 and len(history["val_loss"]) == 2
 
 
-def test_training_by_a_generator_that_is_used_up_ends():
-    ended = []
-    hook = LambdaCallback(on_train_end=lambda logs: ended.append(logs))
-    with pytest.warns(UserWarning, match="ran out of data.*nothing was left"):
-        history = net().fit(batches(), epochs=3, callbacks=[hook], verbose=0)
-    assert history.epoch == [0] and ended == [{"loss": history.history["loss"][0]}]
+def test_training_by_a_generator_that_is_used_up_ends(tmp_path):
+    """Every epoch that begins ends, as in Keras; the one without a batch leaves nothing in any record."""
+    seen = []
+
+    class Notes(Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            seen.append(("begin", epoch))
+
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(("end", epoch, logs))
+
+    hooks = [
+        Notes(),
+        LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(("lambda", epoch))),
+        LambdaCallback(on_train_end=lambda logs: seen.append(("over", logs))),
+        EarlyStopping("loss", mode="max", patience=5, restore_best_weights=True),
+        ModelCheckpoint(str(tmp_path / "{epoch}-{loss:.3f}.weights.h5"), save_weights_only=True),
+        CSVLogger(str(tmp_path / "log.csv")),
+    ]
+    with pytest.warns(UserWarning, match="ran out of data.*nothing was left") as caught:
+        history = net().fit(batches(), epochs=3, callbacks=hooks, verbose=0)
+    logs = {"loss": history.history["loss"][0]}
+    assert history.epoch == [0] and len(history.history["loss"]) == 1
+    assert seen == [
+        *[("begin", 0), ("end", 0, logs), ("lambda", 0)],
+        *[("begin", 1), ("end", 1, {}), ("lambda", 1), ("over", logs)],
+    ]
+    assert len(caught) == 1 and len(list(tmp_path.glob("*.h5"))) == 1
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 2
