@@ -3,7 +3,7 @@
 import warnings
 
 
-def rename_keywords(owner, kwargs, names):
+def rename_keywords(owner, kwargs, names, stacklevel=4):
     """Take old names out of ``kwargs`` and return their values under the new names, with a warning.
 
     Parameters
@@ -14,10 +14,14 @@ def rename_keywords(owner, kwargs, names):
         Changed in place.
     names : dict
         Old name to new name.
+    stacklevel : int, default=4
+        Of the warning.
     """
     renamed = {}
     for old, new in names.items():
         if old in kwargs:
-            warnings.warn(f"{owner}: the argument `{old}` is called `{new}` now.", DeprecationWarning, stacklevel=4)
+            warnings.warn(
+                f"{owner}: the argument `{old}` is called `{new}` now.", DeprecationWarning, stacklevel=stacklevel
+            )
             renamed[new] = kwargs.pop(old)
     return renamed

@@ -89,6 +89,8 @@ class RepeatVector(Layer):
         super().__init__(**kwargs)
         if isinstance(n, bool) or not isinstance(n, int):
             raise TypeError(f"Expected an integer value for `n`. Received: n={n} (type: {type(n)})")
+        if n < 1:
+            raise ValueError(f"Argument `n` should be a positive integer. Received: n={n}")
         self.n = n
         self.input_spec = InputSpec(ndim=2)
         self.built = True

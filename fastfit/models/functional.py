@@ -10,9 +10,10 @@ from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
 from fastfit.layers.input import InputLayer
 from fastfit.layers.layer import Layer
+from fastfit.layers.legacy import rename_keywords
 from fastfit.models import functional_config
 from fastfit.models.graph import GraphMap, cut_at, is_input
-from fastfit.models.model import Model
+from fastfit.models.model import OLD_NAMES, Model
 from fastfit.training.trainer import Trainer
 from fastfit.utils import nest
 from fastfit.utils.naming import uniquify
@@ -35,7 +36,11 @@ class Functional(Model):
 
     _lockable = False
 
-    def __init__(self, inputs, outputs, name=None, trainable=None, **kwargs):
+    def __init__(self, inputs=None, outputs=None, name=None, trainable=None, **kwargs):
+        given = rename_keywords("Model", kwargs, OLD_NAMES, stacklevel=3)
+        if ("inputs" in given and inputs is not None) or ("outputs" in given and outputs is not None):
+            raise TypeError(f"Model() got an argument by its old and by its new name: {sorted(given)}")
+        inputs, outputs = given.get("inputs", inputs), given.get("outputs", outputs)
         _check_symbolic(inputs, "inputs")
         _check_symbolic(outputs, "outputs")
         if isinstance(inputs, dict):

@@ -13,9 +13,12 @@ from fastfit.saving import configs, files
 from fastfit.training.trainer import Trainer
 from fastfit.utils.custom_objects import CustomObjectScope
 
+OLD_NAMES = {"input": "inputs", "output": "outputs"}
+
 
 def functional_arguments(args, kwargs):
-    """Whether these are the arguments (inputs, outputs) of a functional model."""
+    """Whether these are the arguments (inputs, outputs) of a functional model, by the names of any version."""
+    kwargs = {OLD_NAMES.get(key, key) for key in kwargs}
     return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs)
 
 

@@ -205,7 +205,7 @@ def check_modes(run_eagerly, jit_compile, auto_scale_loss):
         warnings.warn("`run_eagerly` and `jit_compile` cannot both be True: `jit_compile` is ignored.", stacklevel=4)
 
 
-def output_losses(loss, loss_weights, names):
+def output_losses(loss, loss_weights, names, by_key=False):
     """One `OutputLoss` per output.
 
     Parameters
@@ -214,10 +214,12 @@ def output_losses(loss, loss_weights, names):
     loss_weights : None, number, list or dict
     names : list of str
         Of the outputs.
+    by_key : bool, default=False
+        Whether the model returns a dict: then a loss for another key is a KeyError, as in Keras.
     """
     n = len(names)
     if isinstance(loss, dict):
-        _check_keys("loss", loss, names)
+        _check_keys("loss", loss, names, KeyError if by_key else ValueError)
         given = [loss.get(name) for name in names]
         missing = [name for name in names if name not in loss]
         if missing:
@@ -263,10 +265,10 @@ def _weights(loss_weights, names):
     return [None if v is None else float(v) for v in values]
 
 
-def _check_keys(argument, value, names):
+def _check_keys(argument, value, names, error=ValueError):
     unknown = [key for key in value if key not in names]
     if unknown:
-        raise ValueError(
+        raise error(
             f"In the dict argument `{argument}`, keys {unknown} do not correspond to any model output. "
             f"Expected keys among: {names}. Received: {argument}={value}"
         )

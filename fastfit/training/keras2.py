@@ -50,7 +50,7 @@ class Keras2Methods:
             validation_data=validation_data,
             validation_steps=validation_steps,
             class_weight=class_weight,
-            shuffle=shuffle,
+            shuffle=shuffle and not hasattr(generator, "__next__"),
             initial_epoch=initial_epoch,
         )
 

@@ -67,6 +67,11 @@ def training_data(
                 "`validation_split` is only supported for arrays. Received: validation_split="
                 f"{validation_split} and x of type {type(x).__name__}"
             )
+        if shuffle and data.is_one_way:
+            warnings.warn(
+                f"`shuffle={shuffle!r}` is ignored: a generator or iterator gives its batches in its own order.",
+                stacklevel=4,
+            )
         train = Batches(data, data.num_batches)
         valid_rows = None
     else:

@@ -159,7 +159,8 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             self._note_metrics()
 
     def _resolve(self, arguments, names):
-        losses = compile_arguments.output_losses(arguments["loss"], arguments["loss_weights"], names)
+        by_key = isinstance(getattr(self._graph_model(), "_outputs_struct", None), dict)
+        losses = compile_arguments.output_losses(arguments["loss"], arguments["loss_weights"], names, by_key)
         metrics = compile_arguments.output_metrics(arguments["metrics"], arguments["weighted_metrics"], names)
         return losses, metrics
 

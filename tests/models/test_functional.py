@@ -219,3 +219,19 @@ def test_add_loss_on_the_graph():
 def test_symbolic_tensor_refuses_truth():
     with pytest.raises(TypeError, match="where"):
         bool(layers.Input((2,)))
+
+
+def test_old_names_of_inputs_and_outputs():
+    """Keras 1's words, which Keras 2 still took."""
+    inputs = layers.Input((3,))
+    outputs = layers.Dense(2)(inputs)
+
+    class Mine(Model):
+        def __init__(self):
+            super().__init__(input=inputs, output=outputs)
+
+    for make in (lambda: Model(input=inputs, output=outputs), lambda: Model(inputs, output=outputs, name="m"), Mine):
+        with pytest.warns(DeprecationWarning, match="`output` is called `outputs` now"):
+            model = make()
+        x = np.ones((4, 3), "float32")
+        np.testing.assert_array_equal(model(x), Model(inputs, outputs)(x))

@@ -2,11 +2,14 @@
 
 import warnings
 
+import numpy as np
 import pytest
 
 import fastfit
 from tests.training.pairs import (  # noqa: F401  quick_compiler is a fixture
     BOTH,
+    X,
+    Y,
     close,
     pair,
     quick_compiler,
@@ -49,6 +52,62 @@ def compare(name, **changed):
 @pytest.mark.parametrize("name", RUNS)
 def test_run(name):
     compare(name)
+
+
+LOGGED = (
+    "plain", "batch_size", "initial_epoch", "steps_per_epoch", "steps that go on", "validation_data",
+    "validation_freq", "sample_weight", "generator", "generator with weights and steps", "dataset", "list", "dict",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOGGED)
+def test_logs_of_every_hook(name):
+    """What hooks of epochs, batches and tests are given, and the params, beside Keras."""
+    row = name if name in RUNS else next(k for k, (net, _, _) in RUNS.items() if net == name)
+    net, data, arguments = RUNS[row]
+    make, args, compiled = NETS[net]
+    seen = []
+    for lib, model in zip(BOTH, pair(make, *args, **compiled), strict=True):
+        events = []
+        seen.append((events, everything(lib, model, net, data, arguments, events)))
+    (ours, params), (theirs, their_params) = seen
+    theirs = [e for e, after in zip(theirs, [*theirs[1:], theirs[-1]], strict=True) if not cut_short(e[0], after[0])]
+    assert [e[:2] for e in ours] == [e[:2] for e in theirs]
+    close([e[2] for e in ours], [e[2] for e in theirs])
+    assert {k: params[k] for k in their_params} == their_params
+
+
+def cut_short(hook, after):
+    """Whether a batch was announced that its generator did not have: Keras looks only then, fastfit before."""
+    return hook.endswith("batch_begin") and after != hook.replace("begin", "end")
+
+
+def everything(lib, model, net, data, arguments, events):
+    """Fit, evaluate and predict with a callback that notes each hook; returns the params of the history."""
+
+    class Notes(lib.callbacks.Callback):
+        pass
+
+    def note(name):
+        def hook(self, *index, logs=None):
+            if len(index) > ("batch" in name or "epoch" in name):
+                *index, logs = index
+            events.append((name, tuple(index), {k: np.array(v) for k, v in (logs or {}).items() if k != "outputs"}))
+
+        return hook
+
+    for kind in ("train", "test", "predict"):
+        for moment in ("begin", "end"):
+            for name in (f"on_{kind}_{moment}", f"on_{kind}_batch_{moment}"):
+                setattr(Notes, name, note(name))
+    Notes.on_epoch_begin, Notes.on_epoch_end = note("on_epoch_begin"), note("on_epoch_end")
+    run(lib, model, data, {**arguments, "callbacks": [Notes()]})
+    params = model.history.params
+    if net == "classifier":
+        x, y = X[:50], Y[:50]
+        model.evaluate(x, y, batch_size=20, verbose=0, callbacks=[Notes()])
+        model.predict(x, batch_size=20, verbose=0, callbacks=[Notes()])
+    return params
 
 
 @pytest.mark.parametrize("name", ["classifier", "list", "dict", "nested"])

@@ -1,5 +1,7 @@
 """Arguments that cannot be: the error of Keras's type, with what was expected and received, before anything changes."""
 
+import os
+import tempfile
 import warnings
 
 import numpy as np
@@ -17,6 +19,8 @@ from fastfit import (
     models,
     optimizers,
     regularizers,
+    saving,
+    utils,
 )
 from tests.training.test_bad_input import classifier, data, state
 
@@ -129,6 +133,24 @@ ALONE = {
     "both": (lambda: net().get_layer("d", 0), ValueError, "not both.*name='d', index=0"),
     "weights count": (lambda: net().set_weights([np.ones((3, 2))]), ValueError, "length 1|list of length"),
     "weights shape": (lambda: net().set_weights([np.ones((3, 2)), np.ones(3)]), ValueError, "\\(2,\\).*\\(3,\\)"),
+    # what callbacks, files and layers take
+    "save_freq": (lambda: callbacks.ModelCheckpoint("a.keras", save_freq="batch"), ValueError, "save_freq.*'epoch'"),
+    "backup_freq": (lambda: callbacks.BackupAndRestore("a", save_freq=1.5), ValueError, "save_freq.*'epoch'.*1.5"),
+    "backup_dir": (lambda: callbacks.BackupAndRestore(""), ValueError, "backup_dir"),
+    "checkpoint": (lambda: callbacks.ModelCheckpoint("a.txt"), ValueError, "`.keras`.*filepath=a.txt"),
+    "checkpoint of weights": (lambda: callbacks.ModelCheckpoint("a.h6", save_weights_only=True), ValueError,
+                              "`.weights.h5`.*filepath=a.h6"),
+    "repeat type": (lambda: layers.RepeatVector(1.5), TypeError, "integer value for `n`.*1.5"),
+    "repeat count": (lambda: layers.RepeatVector(0), ValueError, "positive integer.*n=0"),
+    "permute": (lambda: layers.Permute((0, 1)), ValueError, "dims=\\(0, 1\\)"),
+    "reshape": (lambda: layers.Reshape((4,))(np.ones((2, 3))), ValueError, "total size.*\\(2, 3\\).*\\(4,\\)"),
+    "concatenate": (lambda: layers.Concatenate()([layers.Input((3, 4)), layers.Input((5, 3))]), ValueError,
+                    "matching shapes.*\\(None, 3, 4\\), \\(None, 5, 3\\)"),
+    "subtract": (lambda: layers.Subtract()([layers.Input((3,))] * 3), ValueError, "exactly 2 inputs.*3"),
+    "add one": (lambda: layers.Add()(layers.Input((3,))), ValueError, "list of inputs"),
+    "file": (lambda: saving.load_model("no/such.keras"), ValueError, "File not found.*no/such.keras"),
+    "model of nothing": (lambda: models.Model(input=TWO, output=TWO), ValueError, "must be KerasTensors"),
+    "model name twice": (lambda: models.Model(TWO, input=TWO, outputs=TWO), TypeError, "old and by its new name"),
     "early stopping mode": (lambda: callbacks.ReduceLROnPlateau(factor=1.0), ValueError, "factor"),
 }  # fmt: skip
 
@@ -151,6 +173,26 @@ def test_made_or_called_alone(name):
 
 def compiled(**arguments):
     return lambda m: m.compile(**{"optimizer": "adam", "loss": "sparse_categorical_crossentropy", **arguments})
+
+
+def stream():
+    yield X, Y
+
+
+class Rows(utils.PyDataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return X, Y
+
+
+def weights_of_another():
+    """Its first layer fits the classifier, its last does not."""
+    path = os.path.join(tempfile.mkdtemp(), "other.weights.h5")
+    inputs = layers.Input((6,))
+    models.Model(inputs, layers.Dense(5)(layers.Dense(8)(inputs))).save_weights(path)
+    return path
 
 
 MODEL = {
@@ -184,6 +226,28 @@ MODEL = {
     "class weight value": (lambda m: m.fit(X, Y, class_weight={0: None, 1: 2.0}), ValueError, "class_weight"),
     "split of one side": (lambda m: m.fit(X[:1], Y[:1], validation_split=0.5), ValueError, "1 samples.*0.5"),
     "validation_freq": (lambda m: m.fit(X, Y, validation_data=(X, Y), validation_freq="2"), ValueError, "list or int"),
+    "y and generator": (lambda m: m.fit(stream(), Y), ValueError, "`y` should not be passed"),
+    "weights and generator": (lambda m: m.fit(stream(), sample_weight=np.ones(len(X))), ValueError,
+                              "`sample_weight` should not be passed"),
+    "weights and generator in evaluate": (lambda m: m.evaluate(stream(), sample_weight=np.ones(len(X))), ValueError,
+                                          "`sample_weight` should not be passed"),
+    "class weights and generator": (lambda m: m.fit(stream(), class_weight={0: 1.0}), ValueError,
+                                    "class_weight.*generator"),
+    "y and dataset": (lambda m: m.fit(Rows(), Y), ValueError, "Rows.*`y` should not be passed"),
+    "weights and dataset": (lambda m: m.fit(Rows(), sample_weight=np.ones(len(X))), ValueError,
+                            "Rows.*`sample_weight` should not be passed"),
+    "split and dataset": (lambda m: m.fit(Rows(), validation_split=0.5), ValueError, "only supported for arrays.*Rows"),
+    "epoch of no batch": (lambda m: m.fit(iter(())), ValueError, "gave no batch"),
+    "both structures": (lambda m: m.fit(X, [Y, Y]), ValueError, "structures.\\nOutputs: .*'class'.*\\ny: \\["),
+    "schedule's output": (lambda m: m.fit(X, Y, callbacks=[callbacks.LearningRateScheduler(lambda epoch: "a")]),
+                          ValueError, "should be a float. Got: a"),
+    "no averages": (lambda m: m.fit(X, Y, callbacks=[callbacks.SwapEMAWeights()]), ValueError, "use_ema"),
+    "weights of another model": (lambda m: m.load_weights(weights_of_another()), ValueError, "variables|shape"),
+    "file of weights": (lambda m: m.load_weights("weights.txt"), ValueError, "not supported.*weights.txt"),
+    "no such file": (lambda m: m.load_weights("no/such.weights.h5"), FileNotFoundError, "no/such.weights.h5"),
+    "extension of a model": (lambda m: m.save("a.model"), ValueError, "`.keras`.*a.model"),
+    "extension of weights": (lambda m: m.save_weights("a.h5"), ValueError, "`.weights.h5`.*a.h5"),
+    "layer": (lambda m: m.get_layer("other"), ValueError, "No such layer: other.*class"),
     "weights length": (lambda m: m.set_weights(m.get_weights()[:-1]), ValueError, "weight"),
     "weights shape": (lambda m: m.set_weights([w[:1] for w in m.get_weights()]), ValueError, "shape"),
     "rank of class weights": (lambda m: m.fit(X, np.ones((len(X), 2, 2)), class_weight={0: 1.0}), ValueError, "rank 3"),
@@ -225,6 +289,30 @@ def test_accuracy_of_several_labels_warns_once():
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             model.fit(X, labels, verbose=0)
+
+
+def test_losses_of_other_keys():
+    """A model that returns a dict takes another key for a KeyError, as in Keras; one of a list for a ValueError."""
+    inputs = layers.Input((3,))
+    outputs = [layers.Dense(2, name="a")(inputs), layers.Dense(2, name="b")(inputs)]
+    for form, error in ((outputs, ValueError), (dict(zip("ab", outputs, strict=True)), KeyError)):
+        model = models.Model(inputs, form)
+        model.compile("adam", "mse")
+        before, config = state(model), model.get_compile_config()
+        with pytest.raises(error, match="'z'.*Expected keys among: \\['a', 'b'\\]"):
+            model.compile("adam", {"a": "mse", "z": "mse"})
+        assert state(model) == before and model.get_compile_config() == config
+
+
+def test_shuffling_a_generator_warns():
+    for shuffle in (True, "batch"):
+        with pytest.warns(UserWarning, match=f"`shuffle='?{shuffle}'?` is ignored"):
+            classifier().fit(stream(), shuffle=shuffle, verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier().fit(stream(), shuffle=False, verbose=0)
+        classifier().fit(Rows(), verbose=0)
+        classifier().fit_generator(stream(), verbose=0)
 
 
 def test_warnings_of_compile():

@@ -3,6 +3,9 @@
 A value made by `by` is a function of the library, called anew for each run.
 """
 
+import os
+import tempfile
+
 import numpy as np
 
 from tests.training import nets
@@ -185,6 +188,41 @@ def sets_rate(lib):
     return [Sets()]
 
 
+def by_lambda(lib):
+    """Functions that change the course, at the beginning and the end of epochs, batches and tests."""
+    hook = lib.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: setattr(hook.model.optimizer, "learning_rate", 0.1 / (1 + epoch)),
+        on_train_batch_end=lambda batch, logs: batch == 1 and hook.model.set_weights(halves(hook.model)),
+        on_test_end=lambda logs: hook.model.set_weights(halves(hook.model)),
+        on_epoch_end=lambda epoch, logs: logs.update(twice=2 * logs["loss"]),
+    )
+    return [hook]
+
+
+def halves(model):
+    return [0.5 * w for w in model.get_weights()]
+
+
+def saves_and_reloads(whole, **monitor):
+    """The weights of one epoch, read back when training is over or, of a whole model, as the next epoch begins."""
+
+    def make(lib):
+        path = os.path.join(tempfile.mkdtemp(), "kept.keras" if whole else "kept.weights.h5")
+
+        class Reloads(lib.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                if whole and epoch == 2:
+                    self.model.set_weights(lib.models.load_model(path).get_weights())
+
+            def on_train_end(self, logs=None):
+                if not whole:
+                    self.model.load_weights(path)
+
+        return [lib.callbacks.ModelCheckpoint(path, save_weights_only=not whole, **monitor), Reloads()]
+
+    return by(make)
+
+
 V = {"validation_data": (X, T)}
 STOP = {**V, "epochs": 6, "batch_size": 25}
 
@@ -334,6 +372,31 @@ RUNS = {
         "regressor",
         (X, T),
         {**STOP, "callbacks": calls("LearningRateScheduler", lambda epoch: 0.2 / (1 + epoch))},
+    ),
+    "lambdas": ("regressor", (X, T), {**STOP, "epochs": 3, "callbacks": by(by_lambda)}),
+    "best weights reloaded": (
+        "regressor",
+        (X, T),
+        {**STOP, "epochs": 4, "callbacks": saves_and_reloads(False, monitor="loss", mode="max", save_best_only=True)},
+    ),
+    "weights by validation reloaded": (
+        "adam",
+        (X, T),
+        {
+            **STOP,
+            "epochs": 4,
+            "callbacks": saves_and_reloads(False, monitor="val_mae", mode="max", save_best_only=True),
+        },
+    ),
+    "model reloaded": (
+        "adam",
+        (X, T),
+        {**STOP, "epochs": 4, "callbacks": saves_and_reloads(True, save_best_only=True, initial_value_threshold=9.0)},
+    ),
+    "weights by batches reloaded": (
+        "regressor",
+        (X, T),
+        {**STOP, "epochs": 3, "callbacks": saves_and_reloads(False, save_freq=2)},
     ),
     "nan": (
         "regressor",
