@@ -2,6 +2,7 @@
 
 import os
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -32,9 +33,19 @@ os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
 
 import fastfit._core  # noqa: E402  after the path and the variables are set
 
+from fastfit.utils import set_random_seed  # noqa: E402
+
 
 def pytest_report_header():
     return f"fastfit: {fastfit._core.__file__}, {fastfit._core.Engine().isa}"
+
+
+def pytest_runtest_setup(item):
+    """Weights that a test draws are the same in whatever order the tests run, and in whichever process."""
+    seed = zlib.crc32(item.nodeid.encode()) % 2**31
+    set_random_seed(seed)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(seed)
 
 
 @pytest.fixture(scope="session")

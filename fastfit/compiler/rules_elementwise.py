@@ -13,7 +13,11 @@ from fastfit.graph.tensor import KerasTensor
 
 # Codes of the operations of int_binary and int_compare, in the order of the op table's text.
 INT_BINARY = {
-    name: code for code, name in enumerate(("add", "subtract", "multiply", "maximum", "minimum", "floor_divide", "mod"))
+    name: code
+    for code, name in enumerate(
+        "add subtract multiply maximum minimum floor_divide mod bitwise_and bitwise_or bitwise_xor bitwise_left_shift "
+        "bitwise_right_shift gcd lcm".split()
+    )
 }
 INT_COMPARE = {name: code for code, name in enumerate(("equal", "not_equal", "less", "less_equal"))}
 MIRRORED = {"greater": "less", "greater_equal": "less_equal"}
@@ -28,10 +32,11 @@ INT_UNARY = {
     "relu": lambda x: apply("maximum", x, 0),
     "logical_not": lambda x: apply("equal", x, 0),
     "trunc": lambda x: apply("identity", x),
+    "bitwise_not": lambda x: apply("subtract", -1, x),
 }
 
 
-@rule(*(name for name, op in OPS.items() if op["kind"] == "u"))
+@rule(*(name for name, op in OPS.items() if op["kind"] == "u"), "bitwise_not")
 def unary(low, node):
     x, y = node.inputs[0], node.outputs[0]
     if in_panels(low, node):
@@ -44,7 +49,7 @@ def unary(low, node):
     if low.kind(x) == "i" and name in INT_UNARY:
         low.expand(node, INT_UNARY[name](x))
         return None
-    if low.kind(x) != "f" or low.kind(y) != "f":
+    if low.kind(x) != "f" or low.kind(y) != "f" or name not in OPS:
         return False
     rows, a = rows_and_width(y.shape)
     low.b.emit(name, [low.place(x), low.out(y)], (a,), rows=rows)
@@ -61,7 +66,7 @@ def rounded(low, node, x, decimals):
     return None
 
 
-@rule(*(name for name, op in OPS.items() if op["kind"] == "b"))
+@rule(*(name for name, op in OPS.items() if op["kind"] == "b"), *(name for name in INT_BINARY if name not in OPS))
 def binary(low, node):
     x, z = node.inputs
     y, name = node.outputs[0], node.operation.name
@@ -76,7 +81,7 @@ def binary(low, node):
         low.expand(node, short)
         return None
     if kind == "f":
-        if y.dtype == "bool" and name not in OF_CONDITIONS:
+        if name not in OPS or (y.dtype == "bool" and name not in OF_CONDITIONS):
             return False
         emit_binary(low, name, (), x, z, y, kind)
         return None

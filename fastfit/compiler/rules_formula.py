@@ -47,6 +47,25 @@ def _sinc(x):
     return A("sin", angle) / angle
 
 
+def _isclose(x, z, rtol=1e-5, atol=1e-8, equal_nan=False):
+    near = A("less_equal", A("abs", A("subtract", x, z)), A("abs", z) * rtol + atol)
+    close = A("logical_or", A("logical_and", near, A("isfinite", z)), A("equal", x, z))
+    return A("logical_or", close, A("logical_and", A("isnan", x), A("isnan", z))) if equal_nan else close
+
+
+def _sparsemax(x, axis=-1):
+    """Each row less the threshold that leaves a sum of 1; ranks count those at least as large."""
+    n = x.shape[axis]
+    ordered = A("negative", A("sort", A("negative", x), axis=axis))
+    sums = A("cumsum", ordered, axis=axis_in(axis, len(x.shape)))
+    ranks = np.arange(1, n + 1, dtype="float32").reshape([n if i == axis_in(axis, len(x.shape)) else 1
+                                                          for i in range(len(x.shape))])  # fmt: skip
+    inside = A("greater", ordered * ranks + 1.0, sums)
+    total = A("sum", A("where", inside, ordered, 0.0), axis=axis, keepdims=True)
+    count = A("sum", A("cast", inside, dtype="float32"), axis=axis, keepdims=True)
+    return A("relu", x - (total - 1.0) / count)
+
+
 FORMULAS = {
     "clip": lambda x, low, high: A("minimum", A("maximum", x, low), high),
     "var": _var,
@@ -54,6 +73,8 @@ FORMULAS = {
     "logsumexp": _logsumexp,
     "log_softmax": _log_softmax,
     "nan_to_num": _nan_to_num,
+    "isclose": _isclose,
+    "sparsemax": _sparsemax,
     "isposinf": lambda x: A("equal", x, np.inf),
     "isneginf": lambda x: A("equal", x, -np.inf),
     "isreal": lambda x: A("full_like", x, value=True, dtype="bool"),

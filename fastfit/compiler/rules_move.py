@@ -279,6 +279,79 @@ def one_hot(low, node):
     return None
 
 
+@rule("argsort")
+def argsort(low, node):
+    x, y = node.inputs[0], node.outputs[0]
+    if not isinstance(x, KerasTensor) or low.kind(x) != "f" or leading(x.shape) is None:
+        return False
+    rank = len(x.shape)
+    axis = axis_in(node.attrs.get("axis", -1), rank)
+    if x.shape[axis] is None:
+        return False
+    if axis != rank - 1:
+        order = (*[i for i in range(rank) if i != axis], axis)
+        back = tuple(int(i) for i in np.argsort(order))
+        places = apply("argsort", apply("transpose", x, axes=order), axis=-1)
+        low.expand(node, apply("transpose", places, axes=back))
+        return None
+    rows, n = leading(x.shape[:-1]) if rank > 1 else (0, 1), x.shape[-1]
+    low.b.emit("argsort", [low.place(x), low.out(y)], (n,), rows=rows, cost=8.0 * n * n.bit_length())
+    return None
+
+
+@rule("sort", "top_k")
+def sort(low, node):
+    x = node.inputs[0]
+    if not isinstance(x, KerasTensor) or low.kind(x) != "f" or leading(x.shape) is None:
+        return False
+    if node.operation.name == "sort":
+        axis = axis_in(node.attrs.get("axis", -1), len(x.shape))
+        if x.shape[axis] is None:
+            return False
+        low.expand(node, apply("take_along_axis", x, apply("argsort", x, axis=axis), axis=axis))
+        return None
+    if x.shape[-1] is None:
+        return False
+    places = apply("argsort", apply("negative", x), axis=-1)[..., : node.attrs["k"]]
+    low.expand(node, apply("take_along_axis", x, places, axis=-1), places)
+    return None
+
+
+@rule("digitize")
+def digitize(low, node):
+    x, bins = node.inputs[0], np.asarray(node.attrs["bins"])
+    if not isinstance(x, KerasTensor) or low.kind(x) != "f" or leading(x.shape) is None:
+        return False
+    falling = bins.size > 1 and bins[0] > bins[-1]
+    places = apply("searchsorted", bins[::-1] if falling else bins, x, side="right")
+    low.expand(node, apply("subtract", bins.size, places) if falling else places)
+    return None
+
+
+@rule("searchsorted")
+def search(low, node):
+    """Places among known limits."""
+    limits, x = node.inputs
+    if isinstance(limits, KerasTensor) or not isinstance(x, KerasTensor):
+        return False
+    limits, or_equal = np.asarray(limits, np.float64), node.attrs.get("side", "left") == "right"
+    if limits.ndim != 1 or low.kind(x) != "f" or leading(x.shape) is None or np.isnan(limits).any():
+        return False
+    # a float32 is above a limit just when it is above the nearest float32 that is not above the limit
+    near = limits.astype(np.float32)
+    wrong = near < limits if or_equal else near > limits
+    near[wrong] = np.nextafter(near[wrong], np.float32(np.inf if or_equal else -np.inf))
+    rows, a = rows_and_width(x.shape)
+    low.b.emit(
+        "search",
+        [low.place(x), low.place(near), low.out(node.outputs[0])],
+        (a, near.size, int(or_equal)),
+        rows=rows,
+        cost=8.0 * a * near.size.bit_length(),
+    )
+    return None
+
+
 @rule("in_top_k")
 def in_top_k(low, node):
     targets, predictions = node.inputs

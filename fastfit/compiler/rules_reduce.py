@@ -21,6 +21,7 @@ FLOAT = {
     "any": (("max_last",), ("extreme_rows", 0)),
     "all": (("min_last",), ("extreme_rows", 1)),
 }
+CUMULATE = {name: code for code, name in enumerate(("cumsum", "cumprod", "cummax", "cummin"))}
 INT = {name: (("int_last", code), ("int_rows", code)) for code, name in enumerate(("sum", "max", "min"))}
 
 
@@ -115,7 +116,7 @@ def arg(low, node):
     return None
 
 
-@rule("cumsum", "cumprod")
+@rule(*CUMULATE)
 def cumulate(low, node):
     x, y = node.inputs[0], node.outputs[0]
     if not isinstance(x, KerasTensor) or low.kind(x) != "f" or y.dtype != "float32" or leading(x.shape) is None:
@@ -130,7 +131,7 @@ def cumulate(low, node):
         (
             x.shape[axis],
             prod(x.shape[axis + 1 :]),
-            int(node.operation.name == "cumprod"),
+            CUMULATE[node.operation.name],
         ),
         rows=rows,
         cost=4.0 * rows_and_width(x.shape)[1],

@@ -106,10 +106,7 @@ def clip(x, x_min, x_max):
 
 def isclose(x1, x2, rtol=1e-5, atol=1e-8, equal_nan=False):
     """Whether the elements are equal within a tolerance."""
-    x1, x2 = cast(x1, "float64"), cast(x2, "float64")
-    close = less_equal(abs(subtract(x1, x2)), add(atol, multiply(rtol, abs(x2))))
-    close = logical_or(close, equal(x1, x2))
-    return logical_or(close, logical_and(isnan(x1), isnan(x2))) if equal_nan else close
+    return apply("isclose", x1, x2, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
 def allclose(x1, x2, rtol=1e-5, atol=1e-8, equal_nan=False):

@@ -98,6 +98,26 @@ REF_UNARY(arccosh, acosh(x))
 REF_UNARY(arctanh, atanh(x))
 REF_UNARY(cbrt, cbrt(x))
 REF_UNARY(erfc, erfc(x))
+static double ref_erfinv_of(double x)
+{
+    if (x == -1 || x == 1) return x * INFINITY;
+    double low = -7, high = 7;
+    for (int i = 0; i < 70; i++) {
+        const double y = (low + high) / 2;
+        const int above = x < 0 ? erfc(-y) > 1 + x : erfc(y) < 1 - x;
+        *(above ? &high : &low) = y;
+    }
+    return (low + high) / 2;
+}
+REF_UNARY(erfinv, ref_erfinv_of(x))
+/* The mean of exp(x cos t), which the trapezoid rule gives exactly. */
+static double ref_i0_of(double x)
+{
+    double sum = 0;
+    for (int i = 0; i < 400; i++) sum += exp(x * cos(2 * 3.14159265358979323846 * i / 400));
+    return sum / 400;
+}
+REF_UNARY(i0, ref_i0_of(x))
 REF_UNARY(exp2, exp2(x))
 REF_UNARY(log2, log2(x))
 REF_UNARY(log10, log10(x))
@@ -115,6 +135,7 @@ REF_BINARY(hypot, sqrt(x *x + z * z))
 REF_BINARY(floor_divide, floor(x / z))
 REF_BINARY(mod, ref_mod1(x, z))
 REF_BINARY(fmod, fmod(x, z))
+REF_BINARY(nextafter, (double)nextafterf((float)x, (float)z))
 REF_BINARY(equal, x == z)
 REF_BINARY(not_equal, x != z)
 REF_BINARY(less, x < z)
@@ -128,6 +149,7 @@ REF_BINARY(logical_xor, (x != 0) != (z != 0))
 /* ---- int32 ---- */
 
 #define INTS(i) ((const int32_t *)a->p[i])
+static double ref_gcd(double x, double z) { return z == 0 ? fabs(x) : ref_gcd(z, fmod(x, z)); }
 #define REF_INT(name, ...)                                                              \
     REF(name)                                                                           \
     {                                                                                   \
@@ -139,7 +161,10 @@ REF_BINARY(logical_xor, (x != 0) != (z != 0))
             out[2][r * n + i] = all[a->d[3] < sizeof all / sizeof *all ? a->d[3] : sizeof all / sizeof *all - 1]; \
         }                                                                               \
     }
-REF_INT(int_binary, x + z, x - z, x *z, x > z ? x : z, x < z ? x : z, z == 0 ? 0 : floor(x / z), z == 0 ? 0 : ref_mod1(x, z))
+REF_INT(int_binary, x + z, x - z, x *z, x > z ? x : z, x < z ? x : z, z == 0 ? 0 : floor(x / z), z == 0 ? 0 : ref_mod1(x, z),
+        (int32_t)x & (int32_t)z, (int32_t)x | (int32_t)z, (int32_t)x ^ (int32_t)z,
+        z < 0 || z > 31 ? 0 : (int32_t)((uint32_t)(int32_t)x << (int32_t)z),
+        floor(ldexp(x, z < 0 || z > 31 ? -32 : -(int)z)), ref_gcd(x, z), x == 0 || z == 0 ? 0 : fabs(x * z) / ref_gcd(x, z))
 REF_INT(int_compare, x == z, x != z, x < z, x <= z)
 REF(to_int)
 {
@@ -310,13 +335,40 @@ REF(arg_last)
         out[1][r] = (double)best;
     }
 }
+REF(argsort)
+{
+    REF_LETTERS;
+    FOR_ALL
+    {
+        size_t before = 0;
+        const float x = IN(0)[i];
+        for (size_t j = i / n * n; j < i / n * n + n; j++) before += IN(0)[j] < x || (IN(0)[j] == x && j < i);
+        out[1][i / n * n + before] = (double)(i % n);
+    }
+}
+REF(search)
+{
+    REF_LETTERS;
+    FOR_ALL
+    {
+        size_t low = 0; /* limits may be in any order here: a bisection of its own */
+        for (size_t high = a->d[1]; low < high;) {
+            const size_t middle = (low + high) / 2;
+            const float limit = IN(1)[middle], x = IN(0)[i];
+            if (limit < x || (a->d[2] == 1 && limit == x)) low = middle + 1;
+            else high = middle;
+        }
+        out[2][i] = (double)low;
+    }
+}
 REF(cumulate)
 {
     REF_LETTERS;
     const size_t inner = a->d[1];
     for (size_t i = 0; i < rows * n * inner; i++) {
-        const double before = i / inner % n ? out[1][i - inner] : a->d[2] ? 1 : 0;
-        out[1][i] = a->d[2] ? before * (double)IN(0)[i] : before + (double)IN(0)[i];
+        const double x = (double)IN(0)[i], so_far = i / inner % n ? out[1][i - inner] : x;
+        const double joined[] = {so_far + x, so_far * x, fmax(so_far, x), fmin(so_far, x)};
+        out[1][i] = i / inner % n ? joined[a->d[2] > 3 ? 0 : a->d[2]] : x;
     }
 }
 REF(sum_rows)
@@ -549,6 +601,7 @@ static const reference REFERENCES[] = {
     {FF_OP_ARCSINH, ref_arcsinh, 4, -90, 90},   {FF_OP_ARCCOSH, ref_arccosh, 4, 1, 90},
     {FF_OP_ARCTANH, ref_arctanh, 4, -0.99f, 0.99f}, {FF_OP_CBRT, ref_cbrt, 2, -90, 90},
     {FF_OP_ERFC, ref_erfc, 4, -4, 4},           {FF_OP_EXP2, ref_exp2, 4, -20, 20},
+    {FF_OP_ERFINV, ref_erfinv, 2, -1, 1},       {FF_OP_I0, ref_i0, 2, -80, 80},
     {FF_OP_LOG2, ref_log2, 2, 1e-6f, 1e6f},     {FF_OP_LOG10, ref_log10, 2, 1e-6f, 1e6f},
     {FF_OP_LOGICAL_NOT, ref_logical_not, 0, -9, 9}, {FF_OP_ISNAN, ref_isnan, 0, -9, 9},
     {FF_OP_ISINF, ref_isinf, 0, -9, 9},         {FF_OP_ISFINITE, ref_isfinite, 0, -9, 9},
@@ -557,6 +610,8 @@ static const reference REFERENCES[] = {
     {FF_OP_POWER, ref_power, 8, 0.1f, 3},       {FF_OP_ARCTAN2, ref_arctan2, 2, -9, 9},
     {FF_OP_HYPOT, ref_hypot, 2, -9, 9},         {FF_OP_FLOOR_DIVIDE, ref_floor_divide, 0, 0.5f, 9},
     {FF_OP_MOD, ref_mod, 2, 0.5f, 9},           {FF_OP_FMOD, ref_fmod, 0, -9, 9},
+    {FF_OP_NEXTAFTER, ref_nextafter, 0, -9, 9}, {FF_OP_ARGSORT, ref_argsort, 0, -9, 9},
+    {FF_OP_SEARCH, ref_search, 0, -9, 9},
     {FF_OP_EQUAL, ref_equal, 0, -9, 9},         {FF_OP_NOT_EQUAL, ref_not_equal, 0, -9, 9},
     {FF_OP_LESS, ref_less, 0, -9, 9},           {FF_OP_LESS_EQUAL, ref_less_equal, 0, -9, 9},
     {FF_OP_GREATER, ref_greater, 0, -9, 9},     {FF_OP_GREATER_EQUAL, ref_greater_equal, 0, -9, 9},

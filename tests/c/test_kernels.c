@@ -183,9 +183,13 @@ static size_t special_dims(int op, size_t width, size_t which, ff_args *a)
         return 2;
     case FF_OP_IN_TOP_K: a->d[1] = width / 2 + 1; return 1;
     case FF_OP_CUMULATE:
-        a->d[1] = 1 + which / 2 * 2;
-        a->d[2] = which % 2;
-        return 4;
+        a->d[1] = 1 + which / 4 * 2;
+        a->d[2] = which % 4;
+        return 8;
+    case FF_OP_SEARCH:
+        a->d[1] = 7;
+        a->d[2] = which;
+        return 2;
     case FF_OP_MATMUL:
         a->d[0] = 1 + 2 * which;
         a->d[1] = 5;
@@ -216,7 +220,7 @@ static void one_op(const ff_kernels *k, const reference *ref)
                 for (size_t modes = 0; modes < 16; modes++) {
                     a.d[1] = modes / 4;
                     a.d[2] = modes % 4;
-                    a.d[3] = (modes + w) % 7;
+                    a.d[3] = (modes + w) % 14; /* compares: the last for 4 and above */
                     one_case(k, ref, a, misalign, 0);
                 }
             } else if (special) {
@@ -332,7 +336,11 @@ static void integers_and_places(const ff_kernels *k)
     const int32_t least = INT32_MIN;
     const int32_t rows[][4] = {/* code, x, z, y */
                                {0, INT32_MAX, 1, least}, {2, least, -1, least}, {5, least, -1, least}, {5, 7, 0, 0},
-                               {5, -7, 2, -4},           {6, -7, 2, 1},         {6, least, -1, 0},     {6, 7, 0, 0}};
+                               {5, -7, 2, -4},           {6, -7, 2, 1},         {6, least, -1, 0},     {6, 7, 0, 0},
+                               {7, -6, 3, 2},            {8, -6, 3, -5},        {9, -6, 3, -7},        {10, 3, 31, least},
+                               {10, 3, 32, 0},           {10, 3, -1, 0},        {11, -7, 1, -4},       {11, -7, 32, -1},
+                               {11, 7, -1, 0},           {12, -12, 18, 6},      {12, least, 0, least}, {13, -4, 6, 12},
+                               {13, 0, 6, 0},            {12, 0, 0, 0},         {13, 0, 0, 0}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         int32_t x[1] = {rows[i][1]}, z[1] = {rows[i][2]}, y[1];
         const ff_args a = {.p = {x, z, y}, .d = {1, 0, 0, (size_t)rows[i][0]}, .nrows = 1, .r1 = 1};

@@ -24,7 +24,7 @@ ROW, MATRIX, CUBE = data(6), data(6, 4), data(4, 3, 2)
 NAMES = {
     "any": "sin cos tan arctan sinh cosh arcsinh cbrt exp2 floor ceil trunc round sinc deg2rad rad2deg isnan isinf "
     "isfinite logical_not isposinf isneginf erf erfc sign signbit nan_to_num log_softmax softmax".split(),
-    "unit": "arcsin arccos arctanh".split(),
+    "unit": "arcsin arccos arctanh erfinv".split(),
     "positive": "log2 log10 log1p log sqrt".split(),
     "pairs": "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor maximum minimum "
     "fmax fmin arctan2 hypot logaddexp logaddexp2 floor_divide mod fmod divide_no_nan heaviside".split(),
@@ -51,7 +51,7 @@ def ints(x):
 # Each on x of shape (rows, 6), or (rows, 4, 3) where the name begins with "cube".
 TABLE = {
     **{n: as_float(getattr(ops, n)) for n in NAMES["any"]},
-    **{n: (lambda f: lambda x: f(ops.tanh(x)))(getattr(ops, n)) for n in NAMES["unit"]},
+    **{n: (lambda f: lambda x: f(0.95 * ops.tanh(x)))(getattr(ops, n)) for n in NAMES["unit"]},
     **{n: (lambda f: lambda x: f(ops.abs(x) + 0.1))(getattr(ops, n)) for n in NAMES["positive"]},
     "arccosh": lambda x: ops.arccosh(ops.abs(x) + 1.5),
     **{f"{n}_of_rows": (lambda f: as_float(lambda x: f(x, ops.flip(x, 1))))(getattr(ops, n)) for n in NAMES["pairs"]},
@@ -83,6 +83,21 @@ TABLE = {
     "count_nonzero": as_float(lambda x: ops.count_nonzero(x > 0, axis=-1)),
     "cumsum": lambda x: ops.cumsum(x, axis=1),
     "cumprod": lambda x: ops.cumprod(x, axis=-1),
+    "i0": lambda x: ops.i0(x),
+    "nextafter": lambda x: ops.nextafter(x, ROW),
+    "running_max": lambda x: np.maximum.accumulate(x, axis=1) - np.minimum.accumulate(x, axis=-1),
+    "sort": lambda x: ops.sort(x, axis=-1) * ROW,
+    "argsort": as_float(lambda x: ops.argsort(x, axis=-1)),
+    "top_k": lambda x: ops.top_k(x, 3)[0] + f32(ops.top_k(x, 3)[1]),
+    "median_of_rows": lambda x: ops.sort(x, axis=1)[:, 2:4] * 0.5,
+    "sparsemax": lambda x: ops.sparsemax(x),
+    "searchsorted": as_float(lambda x: ops.searchsorted(np.sort(ROW), x)),
+    "searchsorted_right": as_float(lambda x: ops.searchsorted(np.sort(ROW), x, side="right")),
+    "digitize": as_float(lambda x: ops.digitize(x, [-1.0, 0.1, 0.5])),
+    "digitize_falling": as_float(lambda x: ops.digitize(x, [1.0, 0.1, -0.5])),
+    "int_bits": as_float(lambda x: (ints(x) & 6) + (ints(x) | 1) - (ints(x) ^ 5) + ~ints(x)),
+    "int_shifts": as_float(lambda x: ops.left_shift(ints(x), 3) + ops.right_shift(ints(x), 1)),
+    "int_divisors": as_float(lambda x: ops.gcd(ints(x), 6) + ops.lcm(ints(x), 4)),
     "int_arithmetic": as_float(lambda x: (ints(x) + 3) * ints(x) - ops.maximum(ints(x), 1) // 2 + ints(x) % 3),
     "int_comparison": as_float(lambda x: ops.logical_or(ints(x) > 1, ints(x) == -2)),
     "int_minus": as_float(lambda x: ops.abs(-ints(x)) - ops.square(ints(x))),
@@ -129,7 +144,11 @@ TABLE = {
     "cosine": lambda x: ops.sum(ops.normalize(x, axis=-1) * ops.normalize(x + ROW, axis=-1), axis=-1),
     "unit_norm": lambda x: x / ops.norm(x, axis=-1, keepdims=True),
     "softmax_over_batch": lambda x: ops.softmax(x, axis=0),
-    "isclose": as_float(lambda x: x == x),
+    "isclose": as_float(lambda x: ops.isclose(x, ROW, rtol=0.5)),
+    "isclose_or_nan": as_float(lambda x: ops.isclose(ops.log(x), np.float32("nan"), equal_nan=True)),
+    "cube_sort_of_middle": lambda x: ops.sort(x, axis=1) * data_row(4, 1),
+    "cube_argsort_of_middle": as_float(lambda x: ops.argsort(x, axis=1)),
+    "cube_sparsemax_of_middle": lambda x: ops.sparsemax(x, axis=1),
     "cube_transpose": lambda x: ops.transpose(x, (0, 2, 1)),
     "cube_sum_of_middle": lambda x: ops.sum(x, axis=1),
     "cube_mean_of_steps": lambda x: ops.mean(x, axis=(0, 1), keepdims=True) + x,
@@ -163,7 +182,8 @@ def data_row(*shape):
 
 
 def inputs(name, rows):
-    return data(rows, 4, 3) if name.startswith("cube") else data(rows, 6)
+    shape = (rows, 4, 3) if name.startswith("cube") else (rows, 6)
+    return np.random.default_rng([rows, *name.encode()]).standard_normal(shape).astype("float32")
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -179,8 +199,9 @@ def test_no_host_instruction_and_numpy_values(name, rows):
 FLAT = {
     *"floor ceil trunc round round_to_decimals isnan isinf isfinite logical_not isposinf isneginf signbit sign argmax "
     "argmin count_nonzero clip_ints one_hot one_hot_first one_hot_out_of_range take_rows_of_table take_conditions "
-    "in_top_k isclose zeros_and_ones less_than_a_row int_truth bool_of_ints where_of_constants "
-    "cube_argmax_of_middle".split(),
+    "isclose isclose_or_nan nextafter argsort searchsorted searchsorted_right digitize digitize_falling "
+    "in_top_k zeros_and_ones less_than_a_row int_truth bool_of_ints where_of_constants "
+    "cube_argmax_of_middle cube_argsort_of_middle".split(),
     *(n for n in TABLE if n.startswith("int_")),
     *(f"{n}_of_{what}" for what in ("rows", "numbers") for n in (
         "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor floor_divide "

@@ -101,7 +101,7 @@ def binary(name, meaning, grad=None, native=None, promote="same", **options):
 def comparison(name, meaning):
     """Define an op from pairs of elements to bools."""
     return define(
-        name, lambda x, z: (_pair_shape(x, z), "bool"), meaning, promote="same", constant=True, elementwise=True
+        name, lambda x, z, **_: (_pair_shape(x, z), "bool"), meaning, promote="same", constant=True, elementwise=True
     )
 
 

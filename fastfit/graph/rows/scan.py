@@ -30,5 +30,13 @@ def _cummax(ufunc):
     return lambda x, axis: ufunc.accumulate(x, axis=axis)
 
 
-define("cummax", same_shape, _cummax(np.maximum), promote="same")
-define("cummin", same_shape, _cummax(np.minimum), promote="same")
+def _cummax_grad(node, dy):
+    """Each element's gradient goes to the place it comes from; of equal ones the last."""
+    x, y, axis = node.inputs[0], node.outputs[0], node.attrs["axis"]
+    places = A("cumsum", A("full_like", x, value=1, dtype=x.dtype), axis=axis) - 1
+    origin = A("cummax", A("where", A("equal", x, y), places, A("full_like", x, value=0, dtype=x.dtype)), axis=axis)
+    return [A("put_along_axis", dy, A("cast", origin, dtype="int32"), x, axis=axis)]
+
+
+define("cummax", same_shape, _cummax(np.maximum), _cummax_grad, promote="same")
+define("cummin", same_shape, _cummax(np.minimum), _cummax_grad, promote="same")
