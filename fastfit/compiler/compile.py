@@ -234,12 +234,16 @@ def _copy(low, source, target, x, phase=0):
     low.b.emit(op, [source, target], d, rows=(0, 1), cut="whole", cost_fix=n, phase=phase)
 
 
+# What a `_core.Predictor` has no room for, or draws by the step, which it does not count.
+UNFIT = {OPS[name]["id"] for name in ("host", "dropout", "random_uniform", "random_normal")}
+
+
 def predictor(compiled, rows=64):
     """A `_core.Predictor` for a one-input, one-output program on float32 rows; None if it is not that."""
     a = compiled.assembly
     if len(a.sources) != 1 or len(a.sinks) != 1 or a.sources["dtype"][0] != _core.DTYPES.index("float32"):
         return None
-    if any(int(i["op"]) == OPS["host"]["id"] for i in a.instructions):
+    if not UNFIT.isdisjoint(int(i["op"]) for i in a.instructions):
         return None
     rank = [t.shape[1:] for t in compiled.outputs]
     return _core.Predictor(a.make(rows), compiled.source_shapes[0], rank[0])

@@ -1,7 +1,7 @@
 """Random numbers keyed by what they are for: Philox4x32-10, as in csrc/base/rng.h.
 
 An element's number is a function of (seed, stream, step, element) alone. Counter words: the block (element // 4, low
-and high half), the stream, the step; the key is the seed; element % 4 picks the word.
+and high half), the step, the stream; the key is the seed; element % 4 picks the word.
 """
 
 import itertools
@@ -98,8 +98,8 @@ def philox_words(seed, stream, step, count):
     index = np.arange(blocks, dtype=np.uint64)
     mask = np.uint64(0xFFFFFFFF)
     c0, c1 = index & mask, index >> np.uint64(32)
-    c2 = np.full(blocks, stream & 0xFFFFFFFF, np.uint64)
-    c3 = np.full(blocks, step & 0xFFFFFFFF, np.uint64)
+    c2 = np.full(blocks, step & 0xFFFFFFFF, np.uint64)
+    c3 = np.full(blocks, (stream ^ step >> 32) & 0xFFFFFFFF, np.uint64)
     k0, k1 = seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF
     m0, m1, half = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57), np.uint64(32)
     for _ in range(10):

@@ -203,6 +203,51 @@ static void dropout(const ff_kernels *k)
     check_done("%s dropout", k->isa);
 }
 
+/* Word i of a stream in float64: a uniform number, or a normal one with its neighbour. */
+static double drawn(int op, uint64_t seed, uint64_t index, uint32_t stream, uint32_t i)
+{
+    const uint32_t counter[4] = {i / 4, 0, (uint32_t)index, stream ^ (uint32_t)(index >> 32)};
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    uint32_t words[4];
+    ff_philox4x32(counter, key, words);
+    if (op == FF_OP_RANDOM_UNIFORM) return (words[i % 4] >> 8) * 0x1p-24;
+    const uint32_t *const pair = words + i % 4 / 2 * 2;
+    const double radius = sqrt(-2 * log((pair[0] + 1.0) * 0x1p-32)), angle = pair[1] * 0x1p-32 * 2 * 3.14159265358979323846;
+    return radius * (i % 2 ? sin(angle) : cos(angle));
+}
+
+static void random_numbers(const ff_kernels *k)
+{
+    enum { ROWS = 41, WIDTH = 53, N = ROWS * WIDTH };
+    static float whole[N], parts[N];
+    const uint64_t own = 0xfedcba9812345678u;
+    for (int which = 0; which < 6; which++) {
+        const int op = which % 2 ? FF_OP_RANDOM_NORMAL : FF_OP_RANDOM_UNIFORM, keyed = which > 1, fixed = which > 3;
+        const ff_step step = {.seed = 0x123456789abcdef0u, .index = 0x300000007u};
+        ff_args a = {.p = {whole}, .d = {WIDTH, 11}, .f = {-1.5f, 3}, .nrows = ROWS, .r1 = ROWS, .step = &step};
+        if (keyed) {
+            a.d[2] = 0x12345678u;
+            a.d[3] = 0xfedcba98u;
+        }
+        a.d[4] = (size_t)fixed;
+        k->fn[op](&a);
+        const char *const name = which % 2 ? "random_normal" : "random_uniform";
+        const uint64_t seed = fixed ? own : keyed ? own ^ step.seed : step.seed;
+        for (uint32_t i = 0; i < N; i++) {
+            const double y = 3 * drawn(op, seed, fixed ? 0 : step.index, fixed ? 0 : 11, i) - 1.5;
+            CHECK(fabs((double)whole[i] - y) < 2e-6, "%s %s: element %u is %g, not %g", k->isa, name, i,
+                  (double)whole[i], y);
+        }
+        a.p[0] = parts;
+        for (a.r0 = 0; a.r0 < ROWS; a.r0 = a.r1) {
+            a.r1 = a.r0 + 3 < ROWS ? a.r0 + 3 : ROWS;
+            k->fn[op](&a);
+        }
+        CHECK(!memcmp(parts, whole, sizeof whole), "%s %s: tiles differ", k->isa, name);
+    }
+    check_done("%s random numbers", k->isa);
+}
+
 /* ---- optimizers ---- */
 
 /* x rounded to float32. Volatile: some compilers (GCC 12) lose the rounding of two neighbours. */
@@ -421,6 +466,7 @@ int main(void)
         gather(k);
         gather_label(k);
         dropout(k);
+        random_numbers(k);
         overflow(k);
         ftrl_edges(k);
         rate(k);

@@ -10,6 +10,7 @@ from fastfit.graph.tensor import make_input
 from fastfit.graph.trace import Trace
 from fastfit.ops import random
 from fastfit.utils import set_random_seed
+from tests.compiler.harness import host_ops, run
 
 
 def test_philox_known_answers():
@@ -91,6 +92,23 @@ def test_a_row_does_not_depend_on_the_rows_after_it():
         y = random.dropout(x, 0.5)
     many, few = (evaluate([y], {x: np.ones((n, 6), "f")}, seed=1)[0] for n in (9, 4))
     np.testing.assert_array_equal(many[:4], few)
+
+
+@pytest.mark.parametrize("seed", [None, 11, -(2**40) - 7, random.SeedGenerator(5)])
+@pytest.mark.parametrize("of_batch", [True, False])
+def test_native_draws_are_those_of_numpy(seed, of_batch):
+    """The same elements are dropped, and numbers are alike but for rounding."""
+
+    def draws(x):
+        shape = (ops.shape(x)[0], 20) if of_batch else (1, 20)
+        noise = random.normal(shape, 0.5, 2.0, seed=seed) + random.uniform(shape, -1.0, 3.0, seed=seed)
+        return random.dropout(x, 0.4, seed=seed), x + noise
+
+    x = np.random.default_rng(0).standard_normal((37, 20)).astype("float32")
+    native, expected, program = run(draws, [x])
+    assert host_ops(program) == []
+    np.testing.assert_array_equal(native[0], expected[0])
+    np.testing.assert_allclose(native[1], expected[1], rtol=1e-5, atol=3e-6)
 
 
 def test_shuffle_and_categorical():
