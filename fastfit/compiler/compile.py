@@ -24,7 +24,7 @@ from fastfit.compiler.builder import OPS
 from fastfit.compiler.updates import Plan
 from fastfit.graph import storage
 from fastfit.graph.tensor import KerasTensor, topological
-from fastfit.utils import interrupts
+from fastfit.utils import interrupts, seeds
 
 # Seconds that a program runs before Python looks at signals and the progress bar.
 DEADLINE = 0.05
@@ -65,6 +65,7 @@ class Compiled:
         self.source_shapes = assembly.source_shapes
         self._borrowed = [(v, v._storage) for v in variables]
         self._programs = []
+        self._random = None
         self._lock = threading.Lock()
         self._generation = storage.generation
 
@@ -105,13 +106,29 @@ class Compiled:
         finally:
             self.release(program)
 
-    def predict(self, sources, rows, batch):
-        """Rows [0, rows) of every output, as new arrays."""
+    def predict(self, sources, rows, batch, seed=None):
+        """Rows [0, rows) of every output, as new arrays. What is random in them is drawn anew without a `seed`."""
         out = [np.empty((rows, *t.shape[1:]), t.dtype) for t in self.outputs]
-        at = 0
+        at = steps = 0
+        if seed is None:
+            seed = seeds.next_seed() if self.draws() else 0
         while at < rows:  # signals get a turn in between
-            _, at, _ = self.run(sources, [o[at:] for o in out], None, at, rows, min(batch, rows), seconds=DEADLINE)
+            sinks = [o[at:] for o in out]
+            options = {"seconds": DEADLINE, "seed": seed, "step": steps}
+            done, at, _ = self.run(sources, sinks, None, at, rows, min(batch, rows), **options)
+            steps += done
         return out
+
+    def draws(self):
+        """Whether a step draws random numbers."""
+        if self._random is None:
+            self._random = any(
+                (ins.label if ins.op == "host" else ins.op).startswith(("random_", "dropout"))
+                for stage in self.assembly.plan.stages
+                for group in stage
+                for ins in group.instructions
+            )
+        return self._random
 
     def explain(self, batch=32):
         """The listing of stages, tiles and instructions."""
@@ -234,16 +251,12 @@ def _copy(low, source, target, x, phase=0):
     low.b.emit(op, [source, target], d, rows=(0, 1), cut="whole", cost_fix=n, phase=phase)
 
 
-# What a `_core.Predictor` has no room for, or draws by the step, which it does not count.
-UNFIT = {OPS[name]["id"] for name in ("host", "dropout", "random_uniform", "random_normal")}
-
-
 def predictor(compiled, rows=64):
     """A `_core.Predictor` for a one-input, one-output program on float32 rows; None if it is not that."""
     a = compiled.assembly
     if len(a.sources) != 1 or len(a.sinks) != 1 or a.sources["dtype"][0] != _core.DTYPES.index("float32"):
         return None
-    if not UNFIT.isdisjoint(int(i["op"]) for i in a.instructions):
+    if compiled.draws() or any(int(i["op"]) == OPS["host"]["id"] for i in a.instructions):
         return None
     rank = [t.shape[1:] for t in compiled.outputs]
     return _core.Predictor(a.make(rows), compiled.source_shapes[0], rank[0])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastfit import ops
+from fastfit import layers, models, ops
 from fastfit.graph import randomness
 from fastfit.graph.evaluate import evaluate
 from fastfit.graph.tensor import make_input
@@ -109,6 +109,22 @@ def test_native_draws_are_those_of_numpy(seed, of_batch):
     assert host_ops(program) == []
     np.testing.assert_array_equal(native[0], expected[0])
     np.testing.assert_allclose(native[1], expected[1], rtol=1e-5, atol=3e-6)
+
+
+def test_predictions_are_drawn_anew():
+    def predictions():
+        inputs = layers.Input((4,))
+        noisy = layers.Lambda(lambda x: x + random.normal(ops.shape(x)))(inputs)
+        model = models.Model(inputs, noisy)
+        x = np.zeros((6, 4), "float32")
+        calls = [model.predict_on_batch(x), model(x), model.predict(x, batch_size=2, verbose=0)]
+        return np.concatenate([*calls, model.predict_on_batch(x), model(x)])
+
+    set_random_seed(4)
+    rows = predictions()
+    assert len(np.unique(rows)) == rows.size
+    set_random_seed(4)
+    np.testing.assert_array_equal(rows, predictions())
 
 
 def test_shuffle_and_categorical():
