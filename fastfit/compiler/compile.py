@@ -21,6 +21,7 @@ from fastfit.compiler import (
 )
 from fastfit.compiler.assemble import Assembly
 from fastfit.compiler.builder import OPS
+from fastfit.compiler.scalars import fold_scalars
 from fastfit.compiler.updates import Plan
 from fastfit.graph import storage
 from fastfit.graph.tensor import KerasTensor, topological
@@ -149,7 +150,7 @@ class Compiled:
         return "".join(notes)
 
 
-def compile_program(feeds, outputs=(), updates=(), optimizer=None, gradients=(), batch=32, after=()):
+def compile_program(feeds, outputs=(), updates=(), optimizer=None, gradients=(), batch=32, after=(), counts=()):
     """Compile a step.
 
     Parameters
@@ -166,6 +167,8 @@ def compile_program(feeds, outputs=(), updates=(), optimizer=None, gradients=(),
         The size that stages are planned for; any other works too.
     after : list of callable
         Called without arguments at the end of every step.
+    counts : iterable of Variable
+        Scalars of optimizers whose updates are part of the graph: what depends on these alone is computed at once.
 
     Returns
     -------
@@ -178,6 +181,8 @@ def compile_program(feeds, outputs=(), updates=(), optimizer=None, gradients=(),
     plan = Plan(optimizer, gradients, order)
     low = lower.Lowering(storage.engine(), feeds, [*outputs, *(t for _, t in updates), *plan.roots], outputs, batch)
     plan.attach(low)
+    if counts:
+        fold_scalars(low, low.order, set(counts))
     low.run()
     plan.emit(low)
     _assign(low, updates)

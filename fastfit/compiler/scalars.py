@@ -14,7 +14,7 @@ from fastfit.compiler import lower
 from fastfit.graph.tensor import KerasTensor
 
 
-def fold_scalars(low, nodes):
+def fold_scalars(low, nodes, variables=None):
     """Let one host instruction do those of the nodes that compute scalars, from scalars, in ways that no kernel can.
 
     Parameters
@@ -22,11 +22,13 @@ def fold_scalars(low, nodes):
     low : Lowering
     nodes : list of Node
         In order; those of an optimizer.
+    variables : set of Variable, optional
+        The scalars that may be read; all by default.
     """
     leaves, able = set(), {}
     for node in nodes:
         if node.operation in ("variable", "rate"):
-            if _is_scalar(node.outputs[0]):
+            if _is_scalar(node.outputs[0]) and (variables is None or node.attrs.get("variable") in variables):
                 leaves.add(id(node))
         elif _is_able(node, leaves, able):
             able[id(node)] = node

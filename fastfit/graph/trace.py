@@ -26,15 +26,15 @@ class Trace:
         Variable to the tensor of its value when the program ends, if it was assigned.
     losses : list
         Scalars that layers added.
-    applied : list of (Optimizer, list of (Variable, KerasTensor)), or None
-        Gradients that optimizers were given, where a step collects them.
+    on_apply : callable or None
+        Takes an optimizer, gradients and variables (or None) when the step that is traced applies gradients.
     """
 
     def __init__(self):
         self.variables = {}
         self.updates = {}
         self.losses = []
-        self.applied = None
+        self.on_apply = None
         self._streams = 0
 
     def __enter__(self):

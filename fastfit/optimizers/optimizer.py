@@ -229,9 +229,8 @@ class Optimizer(HasVariables, HasLearningRate):
         if not grads:
             return
         current = trace.current()
-        if current is not None and current.applied is not None:  # a step is traced: the program will do it
-            variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
-            current.applied.append((self, list(zip(variables, grads, strict=True))))
+        if current is not None and current.on_apply is not None:  # a step is traced: the program will do it
+            current.on_apply(self, grads, trainable_variables)
             return
         self._apply(grads, trainable_variables)
 

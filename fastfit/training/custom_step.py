@@ -15,6 +15,7 @@ from fastfit.graph import rewrite, trace
 from fastfit.graph.differentiate import gradients as tensor_gradients
 from fastfit.graph.tensor import KerasTensor
 from fastfit.graph.variable import Variable
+from fastfit.optimizers.schedules import LearningRateSchedule
 from fastfit.utils import nest
 from fastfit.utils.py_dataset import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
@@ -47,9 +48,10 @@ def gradients(loss, variables):
             "computation have no history to differentiate."
         )
     variables = list(variables)
-    targets = [current.variables.get(v) if isinstance(v, Variable) else v for v in variables]
-    (fused,), _ = rewrite.fuse([loss]) if isinstance(loss, KerasTensor) else ((loss,), None)
-    found = iter(tensor_gradients(fused, [t for t in targets if t is not None]))
+    values = {**current.variables, **current.updates}  # a step may have updated a variable before
+    targets = [values.get(v) if isinstance(v, Variable) else v for v in variables]
+    (fused,), memo = rewrite.fuse([loss]) if isinstance(loss, KerasTensor) else ((loss,), {})
+    found = iter(tensor_gradients(fused, [memo.get(t, t) for t in targets if t is not None]))
     return [None if t is None else next(found) for t in targets]
 
 
@@ -130,22 +132,75 @@ def call_compute_loss(model, x, y, y_pred, sample_weight, training):
     return model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **extra)
 
 
-def trace_custom(model, kind, x, y, w, current):
-    """Call the user's step inside a trace.
+def trace_custom(model, kind, x, y, w):
+    """Trace the user's step.
+
+    A step that applies gradients once leaves the update to the optimizer's kernels. If it applies them more often, as
+    adversarial training does, what comes later depends on the update: then the step is traced again, with the
+    optimizers' own arithmetic in it.
 
     Parameters
     ----------
     model : Model
     kind : {"train", "test"}
     x, y, w : list of KerasTensor or None
-    current : Trace
-        Gets the updates, and the gradients that the optimizer was given.
 
     Returns
     -------
-    (Optimizer or None, list of (Variable, KerasTensor))
+    optimizer : Optimizer or None
+    gradients : list of (Variable, KerasTensor)
+        For it, with their variables.
+    trace : Trace
+    counts : list of Variable
+        Scalars of the optimizers whose updates are in the trace.
     """
-    current.applied = []
+    applied = []
+
+    def collect(optimizer, grads, variables):
+        if variables is None:
+            variables = optimizer._trainable_variables
+        applied.append((optimizer, list(zip(variables, grads, strict=True))))
+
+    with trace.Trace() as first:
+        first.on_apply = collect
+        _call_step(model, kind, x, y, w, first)
+    for optimizer, pairs in applied:
+        if optimizer is not model.optimizer:
+            optimizer.build([v for v, _ in pairs])
+    if len(applied) <= 1:
+        return *(applied[0] if applied else (None, [])), first, []
+    for optimizer, pairs in applied:
+        if not optimizer.built:
+            optimizer.build(model.trainable_variables)
+        optimizer.check_known([v for v, _ in pairs])
+        _check_rate(model, kind, optimizer)
+
+    def update(optimizer, grads, variables):
+        before = dict(second.updates)
+        optimizer._apply(grads, variables)
+        # variables are leaves: no gradient goes back through an update
+        for v, tensor in second.updates.items():
+            second.updates[v] = tensor if before.get(v) is tensor else ops.stop_gradient(tensor)
+
+    with trace.Trace() as second:
+        second.on_apply = update
+        _call_step(model, kind, x, y, w, second)
+    counts = [v for optimizer, _ in applied for v in optimizer.variables if not v.shape]
+    return None, [], second, counts
+
+
+def _check_rate(model, kind, optimizer):
+    """A learning rate that is a function of the user's is asked before each step, so only where kernels do the rest."""
+    for inner in getattr(optimizer.acting, "optimizers", [optimizer.acting]):
+        if callable(inner._learning_rate) and not isinstance(inner._learning_rate, (Variable, LearningRateSchedule)):
+            raise NotImplementedError(
+                f"{type(model).__name__}.{METHODS[kind]} applies gradients several times, and the learning rate of "
+                f"{inner.name!r} is a function: expected a number or a LearningRateSchedule, which the step can "
+                f"follow. Received: learning_rate={inner._learning_rate}"
+            )
+
+
+def _call_step(model, kind, x, y, w, current):
     y_in = _pack_targets(model, y)
     model._settle_outputs(len(y))
     if any(m.metric is None for m in model._output_metrics):  # names that depend on shapes: the step asks for metrics
@@ -161,12 +216,6 @@ def trace_custom(model, kind, x, y, w, current):
             f"Received: {result!r}"
         )
     _keep_logs(model, kind, result, current)
-    if len(current.applied) > 1 or any(o is not model.optimizer for o, _ in current.applied):
-        raise NotImplementedError(
-            f"{type(model).__name__}.{METHODS[kind]} may apply gradients once, with the optimizer that compile() was "
-            "given. Sum the losses, or train the parts with models of their own."
-        )
-    return current.applied[0] if current.applied else (None, [])
 
 
 def _pack_targets(model, tensors):

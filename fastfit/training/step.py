@@ -83,18 +83,21 @@ def trace_step(model, kind, x, y, w, batch):
         return Step(_trace_outputs(model, feeds, tensors["x"], batch), [])
     if custom_step.is_custom(model, kind):
         model._note_metrics()
-        with trace.Trace() as t:
-            optimizer, grads = custom_step.trace_custom(model, kind, tensors["x"], tensors["y"], tensors["w"], t)
+        optimizer, grads, t, counts = custom_step.trace_custom(model, kind, tensors["x"], tensors["y"], tensors["w"])
         fused, _ = rewrite.fuse(list(t.updates.values()))
         updates = list(zip(t.updates, fused, strict=True))
         loss, read = None, {}
     else:
+        counts = []
         optimizer, grads, updates, loss, read = _default(model, kind, tensors)
     if kind == "train" and optimizer is not None and grads:
         grads = model._usable_gradients(grads, loss, read)
-        optimizer.build(model.trainable_variables)
+        if optimizer is model.optimizer:
+            optimizer.build(model.trainable_variables)
         optimizer.check_known([v for v, _ in grads])
-    compiled = compiler.compile_program(feeds, updates=updates, optimizer=optimizer, gradients=grads, batch=batch)
+    compiled = compiler.compile_program(
+        feeds, updates=updates, optimizer=optimizer, gradients=grads, batch=batch, counts=counts
+    )
     names = model._known_output_names()
     return Step(compiled, [(c, classes, names[owners[c]]) for c, classes in sorted(compiled.labels.items())])
 

@@ -265,21 +265,12 @@ def test_errors():
         def train_step(self, data):
             return 3.0
 
-    class Twice(models.Model):
-        def train_step(self, data):
-            x, y = data
-            for _ in range(2):
-                loss = self.compute_loss(y=y, y_pred=self(x))
-                self.optimizer.apply(fastfit.gradients(loss, self.trainable_variables), self.trainable_variables)
-            return {"loss": loss}
-
     class Rows(models.Model):
         def train_step(self, data):
             return {"loss": losses.sparse_categorical_crossentropy(data[1], self(data[0]))}
 
     for base, error, message in (
         (NoDict, TypeError, "train_step must return a dict.*Received: 3.0"),
-        (Twice, NotImplementedError, "apply gradients once"),
         (Rows, ValueError, "'loss' of train_step has a value per row"),
     ):
         model = compiled(base)
