@@ -8,11 +8,14 @@
 #include "../base/align.h"
 
 enum {
+    FF_WIDE = 256, /* from so many columns or weight rows the larger microtiles pay */
+
     FF_FWD_ROWS = 256, /* packed rows: ROWS x DEPTH floats stay in L2 */
     FF_FWD_DEPTH = 512,
     FF_FWD_PACK_ROWS = 32, /* packing pays from so many rows */
     FF_FWD_PACK_UNITS = 128, /* and so many units of the tile */
 
+    FF_DX_GROUP = 48, /* columns: whole microtiles and whole vectors on every ISA */
     FF_DX_ROWS = 256,
     FF_DX_COLS = 512,
     FF_DX_DEPTH = 512, /* units summed before the sums are put aside */
@@ -20,6 +23,7 @@ enum {
     FF_DW_ROWS = 128,
     FF_DW_DEPTH = 512, /* weight rows */
     FF_DW_UNITS = 512,
+    FF_DW_OVER = 32, /* a group of packed weight rows may reach over the end */
     FF_DW_PACK_ROWS = 96, /* packing pays from so many rows */
     FF_DW_FAR = 1 << 18, /* so many weights and their slots are outside L2 */
     FF_DW_NARROW = 64     /* but not for so few weight rows and one panel */

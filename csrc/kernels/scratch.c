@@ -4,7 +4,7 @@
 /* Follows the layouts of gemm_forward.inc, gemm_dx.inc and gemm_dw.inc, for tiles of any size. */
 size_t ff_scratch_bytes(const int op, const size_t *const d, const size_t rows, const size_t nr)
 {
-    const size_t lanes = 16, group = 16; /* of the widest ISA */
+    const size_t lanes = 16; /* of the widest ISA */
     size_t n = 0;
     switch (op) {
     case FF_OP_DENSE: /* packed rows of x; a last vector may be longer than a group */
@@ -12,11 +12,11 @@ size_t ff_scratch_bytes(const int op, const size_t *const d, const size_t rows, 
             n = (ff_min(rows, FF_FWD_ROWS) + lanes) * ff_min(d[0], FF_FWD_DEPTH) + lanes;
         break;
     case FF_OP_DENSE_DX: /* dy^T of a panel of rows, and the sums of a block or of a group */
-        n = nr * (ff_min(d[1], FF_DX_DEPTH) + group);
+        n = nr * (ff_min(d[1], FF_DX_DEPTH) + FF_DX_GROUP);
         if (d[1] > FF_DX_DEPTH) n += ff_round_up(ff_min(rows, FF_DX_ROWS), nr) * FF_DX_COLS;
         break;
     case FF_OP_DENSE_DW: /* packed x and dy, and the sums of earlier rows */
-        if (rows >= FF_DW_PACK_ROWS) n = ff_min(rows, FF_DW_ROWS) * (FF_DW_DEPTH + FF_DW_UNITS);
+        if (rows >= FF_DW_PACK_ROWS) n = ff_min(rows, FF_DW_ROWS) * (FF_DW_DEPTH + FF_DW_OVER + FF_DW_UNITS);
         if (rows > FF_DW_ROWS) n += (size_t)FF_DW_DEPTH * FF_DW_UNITS;
         break;
     default:

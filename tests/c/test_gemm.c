@@ -382,6 +382,8 @@ int main(void)
         check_size(k, 35, 37, 519);
         check_size(k, 257, 523, 521);
         check_done("gemm %s: sizes around blocks", k->isa);
+        for (size_t n_k = 255; n_k < 304; n_k += 4) check_size(k, 61 + n_k % 89, n_k, EDGES[n_k % n_edges]);
+        check_done("gemm %s: sizes around the larger microtiles", k->isa);
     }
     return check_exit();
 }

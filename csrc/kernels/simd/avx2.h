@@ -7,6 +7,7 @@
 
 #define VL 8
 #define FF_MR 6
+#define FF_MR2 6
 #define FF_NV 2
 #define FF_EMBED 0
 #define V_INLINE static inline __attribute__((always_inline, unused))

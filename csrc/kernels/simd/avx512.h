@@ -7,6 +7,7 @@
 
 #define VL 16
 #define FF_MR 8
+#define FF_MR2 12
 #define FF_NV 2
 #define FF_EMBED 5
 #define V_INLINE static inline __attribute__((always_inline, unused))

@@ -2,6 +2,7 @@
  *
  *   vf vi vm   vectors of VL floats, VL int32 and VL lane masks
  *   FF_MR      rows of a GEMM microtile
+ *   FF_MR2     the same where both operands are packed
  *   FF_NV      vectors of a weight panel: its width is nr = FF_NV * VL units
  *   FF_EMBED   of the FF_MR rows of a microtile, those that do better with v_fma1
  *
@@ -28,6 +29,7 @@
 
 #define VL 4
 #define FF_MR 4
+#define FF_MR2 4
 #define FF_NV 2
 #define FF_EMBED 0
 #define V_INLINE static inline __attribute__((always_inline, unused))

@@ -7,6 +7,7 @@
 
 #define VL 4
 #define FF_MR 4
+#define FF_MR2 4
 #define FF_NV 4
 #define FF_EMBED 0
 #define V_INLINE static inline __attribute__((always_inline, unused))
