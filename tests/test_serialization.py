@@ -350,6 +350,8 @@ def _register(registry, module):
 
 
 def test_registered_objects():
+    tables = saving.get_custom_objects(), keras.saving.get_custom_objects()
+    others = [dict(table) for table in tables]
     Special, function = _register(losses, saving)
     KerasSpecial, keras_function = _register(keras.losses, keras.saving)
     try:
@@ -364,8 +366,9 @@ def test_registered_objects():
         assert losses.get(config) is function and losses.get("special_function") is function
         assert fastfit.activations.serialize(function) == keras.activations.serialize(keras_function)
     finally:
-        for table in (saving.get_custom_objects(), keras.saving.get_custom_objects()):
+        for table, before in zip(tables, others, strict=True):
             table.clear()
+            table.update(before)
     with pytest.raises(ValueError, match="get_config"):
         saving.register_keras_serializable()(type("NoConfig", (), {}))
 
