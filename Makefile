@@ -71,7 +71,7 @@ C_OBJECTS := $(C_SOURCES:%.c=$(OUT)/%.o)
 C_TESTS := $(patsubst tests/c/%.c,$(OUT)/%,$(wildcard tests/c/*.c))
 # Only programs have threads; kernels alone would take minutes to no purpose.
 ifeq ($(VARIANT),tsan)
-C_TESTS := $(OUT)/test_program
+C_TESTS := $(OUT)/test_program $(OUT)/test_pool
 endif
 
 ctest: $(C_TESTS)

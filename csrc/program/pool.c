@@ -9,10 +9,12 @@ enum {
     SPIN_NS = 60 * 1000,      /* a helper looks for work this long before it sleeps */
     GRACE_NS = 10 * 1000,     /* an owner may be this late before others take its tiles: what a tile writes
                                  lies in its owner's cache, and moves at a few GB/s */
-    ABSENT_MAX = 16,          /* stages in a row that no helper came to */
+    ABSENT_NS = 1000 * 1000,  /* helpers that came to no stage for this long have no core to run on */
     CALM = 4096,              /* stages in a row that went well: forget the last stall */
-    STALL_NS = 250 * 1000,    /* a helper that keeps the caller waiting longer was taken off its core */
-    BACKOFF_NS = 10 * 1000000 /* then work alone for this long, twice as long each time */
+    STALL_NS = 250 * 1000,    /* a helper that keeps the caller waiting longer than this and the time of STALL_TILES
+                                 of the caller's own tiles was taken off its core */
+    STALL_TILES = 4,
+    BACKOFF_NS = 1000 * 1000  /* then work alone for this long, twice as long each time */
 };
 #define BACKOFF_MAX_NS UINT64_C(160000000)
 
@@ -181,10 +183,12 @@ static void go_alone(ff_pool *pool)
     pool->backoff = pool->backoff ? pool->backoff * 2 : BACKOFF_NS;
     if (pool->backoff > BACKOFF_MAX_NS) pool->backoff = BACKOFF_MAX_NS;
     pool->alone_until = ff_now_ns() + pool->backoff;
-    pool->absent = pool->calm = 0;
+    pool->absent_ns = 0;
+    pool->calm = 0;
 }
 
-static void wait_for_helpers(ff_pool *pool, uint64_t target, int patient)
+/* tile_ns: how long the caller took for a tile of this stage. */
+static void wait_for_helpers(ff_pool *pool, uint64_t target, uint64_t tile_ns, int patient)
 {
     uint64_t begin = 0;
     for (unsigned spins = 0; atomic_load_explicit(&pool->done, memory_order_acquire) < target; spins++) {
@@ -195,7 +199,7 @@ static void wait_for_helpers(ff_pool *pool, uint64_t target, int patient)
         /* The helper may be queued behind us on our own core. */
         if (now - begin > SPIN_NS) ff_thread_yield();
     }
-    if (begin && !patient && ff_now_ns() - begin >= STALL_NS) go_alone(pool);
+    if (begin && !patient && ff_now_ns() - begin >= STALL_NS + STALL_TILES * tile_ns) go_alone(pool);
     else if (++pool->calm == CALM) pool->backoff = 0;
 }
 
@@ -217,13 +221,14 @@ void ff_pool_stage(ff_pool *pool, size_t stage, const uint32_t *range, size_t th
     atomic_store_explicit(&pool->members[side], (uint32_t)threads, memory_order_relaxed);
     const uint64_t before = atomic_load_explicit(&pool->done, memory_order_relaxed);
     publish(pool, stage);
+    const uint64_t begin = ff_now_ns();
     size_t mine = 0;
     for (size_t t = 0; t < range[1]; t++)
         if (claim(pool, t, seq)) {
             pool->fn(pool->job, stage, t, 0);
             mine++;
         }
-    const uint64_t grace = tiles > range[1] ? ff_now_ns() + GRACE_NS : 0;
+    const uint64_t now = ff_now_ns(), grace = now + GRACE_NS, tile_ns = (now - begin) / (mine ? mine : 1);
     size_t taken = 0;
     for (size_t t = tiles; t-- > range[1];) { /* from the far end: owners begin at the near one */
         if (!is_claimed(pool, t, seq)) give_grace(pool, t, seq, grace);
@@ -234,9 +239,10 @@ void ff_pool_stage(ff_pool *pool, size_t stage, const uint32_t *range, size_t th
     }
     mine += taken;
     if (taken == tiles - range[1] && taken && !patient) {
-        if (++pool->absent >= ABSENT_MAX) go_alone(pool);
+        pool->absent_ns += grace - begin;
+        if (pool->absent_ns >= ABSENT_NS) go_alone(pool);
     } else {
-        pool->absent = 0;
+        pool->absent_ns = 0;
     }
-    wait_for_helpers(pool, before + (tiles - mine), patient);
+    wait_for_helpers(pool, before + (tiles - mine), tile_ns, patient);
 }

@@ -43,7 +43,8 @@ struct ff_pool {
     ff_tile_fn *fn;
     void *job;
     uint64_t seq;
-    unsigned absent, calm; /* stages in a row without a helper, without a stall */
+    unsigned calm;         /* stages in a row without a stall */
+    uint64_t absent_ns;    /* time spent in stages since a helper last came to one */
     uint64_t alone_until, backoff; /* the machine is busy: no helpers before this time, ns */
     ff_mutex lock;
     ff_cond wake;
