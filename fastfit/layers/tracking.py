@@ -1,6 +1,9 @@
 """How a layer knows its variables and the layers inside it: by looking through its attributes."""
 
 import math
+import types
+
+import numpy as np
 
 from fastfit.graph.variable import Variable
 from fastfit.utils import own_variables
@@ -45,7 +48,7 @@ class Tracked:
     def _attribute_objects(self, kind):
         found = {}
         for name, value in list(self.__dict__.items()):
-            if name not in self._untracked_attributes:
+            if type(value) not in _PLAIN and name not in self._untracked_attributes:
                 _collect(value, kind, found)
         return list(found.values())
 
@@ -176,6 +179,10 @@ class Tracked:
                 "it manually via: `layer.build(input_shape)`."
             )
         return sum(math.prod(v.shape) for v in self.weights)
+
+
+# Most attributes are of these types, and hold no variable.
+_PLAIN = frozenset({type(None), bool, int, float, str, np.ndarray, types.FunctionType, types.MethodType})
 
 
 def _holds_state(value):
