@@ -4,6 +4,7 @@ import ast
 import importlib
 import os
 import statistics
+import subprocess
 import sys
 from pathlib import Path
 
@@ -86,7 +87,20 @@ def test_each_script_has_a_docstring_and_runs_alone(path):
 def test_run_lists_every_script(common, monkeypatch):
     monkeypatch.delitem(sys.modules, "run", raising=False)
     names = importlib.import_module("run").NAMES
-    assert sorted([*names, "run", "peak"]) == [path.stem for path in SCRIPTS]
+    assert sorted([*names, "run", "peak", "kernels"]) == [path.stem for path in SCRIPTS]
+
+
+def test_every_kernel_of_the_suite_runs():
+    options = ["-q", "--benchmark-disable", "-p", "no:cacheprovider"]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, BENCHMARKS / "kernels.py"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
+    assert int(run.stdout.rsplit(" passed", 1)[0].split()[-1]) > 100
 
 
 def test_the_count_of_operations(common):

@@ -83,13 +83,21 @@ def draw(seed=None, symbolic=False):
 
 
 def words_for(count, seed, stream):
-    """Return ``count`` random 32-bit words for an op with these attributes."""
+    """Return ``count`` random 32-bit words for an op with these attributes, in the order of csrc/kernels/random.inc."""
+    return _lanes(count, seed, stream).reshape(-1)[:count]
+
+
+def _lanes(count, seed, stream):
+    """(n, 4, 16) words, at least ``count``: of 16 Philox blocks each, the first words first."""
     if stream is None:
-        return philox_words(seed, 0, 0, count)
-    state = getattr(_local, "state", None)
-    root, step = (seeds.next_seed(), 0) if state is None else state
-    # A layer's own seed joins the program's, so that both matter.
-    return philox_words(root if seed is None else root ^ seed, stream, step, count)
+        stream = step = 0
+    else:
+        state = getattr(_local, "state", None)
+        root, step = (seeds.next_seed(), 0) if state is None else state
+        # A layer's own seed joins the program's, so that both matter.
+        seed = root if seed is None else root ^ seed
+    whole = -(-count // 64) * 64
+    return philox_words(seed, stream, step, whole).reshape(-1, 16, 4).transpose(0, 2, 1)
 
 
 def philox_words(seed, stream, step, count):
@@ -115,9 +123,8 @@ def uniform(count, seed, stream):
 
 
 def normal(count, seed, stream):
-    """Return ``count`` standard normal float64 numbers (Box-Muller on pairs of words)."""
-    pairs = -(-count // 2)
-    u = words_for(2 * pairs, seed, stream).astype(np.float64).reshape(pairs, 2)
+    """Return ``count`` standard normal float64 numbers (Box-Muller on two words of a block)."""
+    u = _lanes(count, seed, stream).astype(np.float64).reshape(-1, 2, 16)
     radius = np.sqrt(-2.0 * np.log((u[:, 0] + 1.0) * 2.0**-32))
     angle = 2.0 * np.pi * u[:, 1] * 2.0**-32
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1)[:count]

@@ -9,10 +9,6 @@ import os
 import pathlib
 import sys
 
-SETTINGS = {"FASTFIT_ISA": "generic", "FASTFIT_NUM_THREADS": "2", "FASTFIT_ARENA_GAP": "0"}
-if __name__ == "__main__":
-    os.environ.update(SETTINGS)
-
 import numpy as np
 
 from fastfit import ops, optimizers
@@ -20,6 +16,8 @@ from fastfit.layers import Activation, Concatenate, Dense, Dropout, Input
 from fastfit.models import Model
 from fastfit.utils import clear_session, set_random_seed
 
+# The engine is made when a model first needs it.
+SETTINGS = {"FASTFIT_ISA": "generic", "FASTFIT_NUM_THREADS": "2", "FASTFIT_ARENA_GAP": "0"}
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
 ROWS, BATCH = 70, 32
 
@@ -44,7 +42,8 @@ def outputs():
     shared = Dense(24, activation="tanh")
     x = Dropout(0.5)(Concatenate()([shared(inputs), shared(inputs * 2.0)]))
     model = Model(inputs, [Dense(1, name="a")(x), Dense(1, activation="sigmoid", name="b")(x)])
-    model.compile(optimizers.SGD(0.1, momentum=0.9, clipnorm=1.0), ["mse", "binary_crossentropy"], loss_weights=[1.0, 0.5])
+    optimizer = optimizers.SGD(0.1, momentum=0.9, clipnorm=1.0)
+    model.compile(optimizer, ["mse", "binary_crossentropy"], loss_weights=[1.0, 0.5])
     x, y = np.zeros((ROWS, 20), "float64"), np.zeros((ROWS, 1), "float32")
     model.fit(x, [y, y], batch_size=BATCH, sample_weight=[np.ones(ROWS)] * 2, verbose=0)
     return model
@@ -83,6 +82,7 @@ def listings():
 
 
 if __name__ == "__main__":
+    os.environ.update(SETTINGS)
     texts = listings()
     if "--write" in sys.argv:
         for name, text in texts.items():

@@ -67,6 +67,14 @@ V_INLINE vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
 V_INLINE vi vi_sub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
 V_INLINE vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
 V_INLINE vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
+V_INLINE vi vi_xor(vi a, vi b) { return _mm256_xor_si256(a, b); }
+V_INLINE vi vi_mul_wide(vi a, uint32_t factor, vi *low)
+{
+    const vi f = _mm256_set1_epi32((int32_t)factor);
+    const vi even = _mm256_mul_epu32(a, f), odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), f);
+    *low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+    return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+}
 #define vi_shl(v, n) _mm256_slli_epi32((v), (n))
 #define vi_shr(v, n) _mm256_srli_epi32((v), (n))
 #define vi_sar(v, n) _mm256_srai_epi32((v), (n))

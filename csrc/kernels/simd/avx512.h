@@ -102,6 +102,14 @@ V_INLINE vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 V_INLINE vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 V_INLINE vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
 V_INLINE vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
+V_INLINE vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
+V_INLINE vi vi_mul_wide(vi a, uint32_t factor, vi *low)
+{
+    const vi f = _mm512_set1_epi32((int32_t)factor);
+    const vi even = _mm512_mul_epu32(a, f), odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), f);
+    *low = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+    return _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+}
 #define vi_shl(v, n) _mm512_slli_epi32((v), (n))
 #define vi_shr(v, n) _mm512_srli_epi32((v), (n))
 #define vi_sar(v, n) _mm512_srai_epi32((v), (n))

@@ -15,7 +15,8 @@
  * within 1 ulp for x >= 0; below, anything. v_recip_root(x, c) =
  * 1 / (2 sqrt(x) + c) for x >= 0 and c > 0; it may be 0 where x is 0. Comparisons with nan are false.
  * v_many: is any lane on? v_round ties to even, v_toi does the same for |x| < 2^31.
- * vi_shr shifts in zeros, vi_sar the sign; the count is a constant.
+ * vi_shr shifts in zeros, vi_sar the sign; the count is a constant. vi_mul_wide: the
+ * upper halves of the products of unsigned lanes, all of one factor; low gets the lower.
  * v_hsum and v_hmax fold halves onto each other until one lane is left.
  * v_transpose(r): r[i][j] and r[j][i] change places. v_load_transpose(p, step, r) does so
  * while loading row i from p + i * step.
@@ -118,6 +119,15 @@ V_INLINE vi vi_add(vi a, vi b) { return (vi)((ff_vu)a + (ff_vu)b); }
 V_INLINE vi vi_sub(vi a, vi b) { return (vi)((ff_vu)a - (ff_vu)b); }
 V_INLINE vi vi_and(vi a, vi b) { return a & b; }
 V_INLINE vi vi_or(vi a, vi b) { return a | b; }
+V_INLINE vi vi_xor(vi a, vi b) { return a ^ b; }
+V_INLINE vi vi_mul_wide(vi a, uint32_t factor, vi *low)
+{
+    const ff_vu u = (ff_vu)a;
+    ff_vu high;
+    for (int i = 0; i < VL; i++) high[i] = (uint32_t)((uint64_t)u[i] * factor >> 32);
+    *low = (vi)(u * factor);
+    return (vi)high;
+}
 #define vi_shl(v, n) ((vi)((ff_vu)(v) << (n)))
 #define vi_shr(v, n) ((vi)((ff_vu)(v) >> (n)))
 #define vi_sar(v, n) ((vi)(v) >> (n))

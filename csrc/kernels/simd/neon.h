@@ -82,6 +82,15 @@ V_INLINE vi vi_add(vi a, vi b) { return vaddq_s32(a, b); }
 V_INLINE vi vi_sub(vi a, vi b) { return vsubq_s32(a, b); }
 V_INLINE vi vi_and(vi a, vi b) { return vandq_s32(a, b); }
 V_INLINE vi vi_or(vi a, vi b) { return vorrq_s32(a, b); }
+V_INLINE vi vi_xor(vi a, vi b) { return veorq_s32(a, b); }
+V_INLINE vi vi_mul_wide(vi a, uint32_t factor, vi *low)
+{
+    const uint32x4_t u = vreinterpretq_u32_s32(a);
+    const uint32x4_t below = vreinterpretq_u32_u64(vmull_n_u32(vget_low_u32(u), factor));
+    const uint32x4_t above = vreinterpretq_u32_u64(vmull_n_u32(vget_high_u32(u), factor));
+    *low = vreinterpretq_s32_u32(vuzp1q_u32(below, above));
+    return vreinterpretq_s32_u32(vuzp2q_u32(below, above));
+}
 #define vi_shl(v, n) vshlq_n_s32((v), (n))
 #define vi_shr(v, n) vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(v), (n)))
 #define vi_sar(v, n) vshrq_n_s32((v), (n))
