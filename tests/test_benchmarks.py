@@ -93,7 +93,7 @@ def test_run_lists_every_script(common, monkeypatch):
 def test_every_kernel_of_the_suite_runs():
     options = ["-q", "--benchmark-disable", "-p", "no:cacheprovider"]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, BENCHMARKS / "kernels.py"],
+        [sys.executable, "-P", "-m", "pytest", *options, BENCHMARKS / "kernels.py"],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
         capture_output=True,
         text=True,

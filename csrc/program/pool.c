@@ -187,7 +187,8 @@ static void go_alone(ff_pool *pool)
     pool->calm = 0;
 }
 
-/* tile_ns: how long the caller took for a tile of this stage. */
+int ff_pool_stalled(uint64_t waited_ns, uint64_t tile_ns) { return waited_ns >= STALL_NS + STALL_TILES * tile_ns; }
+
 static void wait_for_helpers(ff_pool *pool, uint64_t target, uint64_t tile_ns, int patient)
 {
     uint64_t begin = 0;
@@ -199,7 +200,7 @@ static void wait_for_helpers(ff_pool *pool, uint64_t target, uint64_t tile_ns, i
         /* The helper may be queued behind us on our own core. */
         if (now - begin > SPIN_NS) ff_thread_yield();
     }
-    if (begin && !patient && ff_now_ns() - begin >= STALL_NS + STALL_TILES * tile_ns) go_alone(pool);
+    if (begin && !patient && ff_pool_stalled(ff_now_ns() - begin, tile_ns)) go_alone(pool);
     else if (++pool->calm == CALM) pool->backoff = 0;
 }
 

@@ -61,4 +61,7 @@ void ff_pool_lend(ff_pool *pool);
 /* Runs all tiles of a stage; returns when they are done. range: first tile of each of
  * `threads` owners, then the end. patient: never gives up on helpers (tests). */
 void ff_pool_stage(ff_pool *pool, size_t stage, const uint32_t *range, size_t threads, int patient);
+/* Whether a helper that keeps the caller waiting was taken off its core; tile_ns: how long
+ * the caller took for a tile of the stage. */
+int ff_pool_stalled(uint64_t waited_ns, uint64_t tile_ns);
 #endif

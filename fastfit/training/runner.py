@@ -8,6 +8,9 @@ from fastfit._core import LabelError
 from fastfit.compiler.compile import DEADLINE
 from fastfit.utils import seeds
 
+# Joined to the model's seed: what is random in a test step is drawn apart from the training steps' numbers.
+KEYS = {"train": 0, "test": 0x746573740000}
+
 
 class Runner:
     """One kind of step over one set of arrays.
@@ -41,7 +44,11 @@ class Runner:
         model = self.model
         if not self.step.compiled.valid():  # a callback may have moved weights
             self.step = model._step(self.kind, *self.groups, self.batch)
-        options = {"seed": model._seed, "step": model._step_count, **model.__dict__.get("_run_options", {})}
+        options = {
+            "seed": model._seed ^ KEYS[self.kind],
+            "step": model._step_counts[self.kind],
+            **model.__dict__.get("_run_options", {}),
+        }
         counters = self.step.compiled.counters
         if counters:
             if not all(o.has_constant_learning_rate for o in counters):
@@ -70,8 +77,7 @@ class Runner:
         if between is not None:
             uncounted = before + steps - between.done
             between.advance(uncounted)
-        if self.kind == "train":
-            model.__dict__["_step_count"] += uncounted
+        model._step_counts[self.kind] += uncounted
         return steps, position
 
     def _label_message(self, row):

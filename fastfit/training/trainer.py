@@ -62,7 +62,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             _steps={},
             _fast=None,
             _busy=Busy(),
-            _step_count=0,
+            _step_counts={"train": 0, "test": 0},
             _seed=None,
             _initial_epoch=None,
             _fit_run=None,

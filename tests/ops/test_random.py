@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastfit import layers, models, ops
+from fastfit import layers, models, ops, optimizers
 from fastfit.graph import randomness
 from fastfit.graph.evaluate import evaluate
 from fastfit.graph.tensor import make_input
@@ -125,6 +125,28 @@ def test_predictions_are_drawn_anew():
     assert len(np.unique(rows)) == rows.size
     set_random_seed(4)
     np.testing.assert_array_equal(rows, predictions())
+
+
+def test_evaluations_are_drawn_anew():
+    def losses():
+        inputs = layers.Input((1,))
+        noisy = layers.Lambda(lambda x: x + random.normal(ops.shape(x)))(inputs)
+        model = models.Model(inputs, layers.Dense(1, kernel_initializer="ones")(noisy))
+        model.compile(optimizers.SGD(0.0), "mse")
+        x = np.zeros((6, 1), "float32")
+        fit = model.fit(x, x, epochs=2, batch_size=2, validation_data=(x, x), verbose=0).history
+        calls = [
+            model.evaluate(x, x, batch_size=2, verbose=0),
+            model.evaluate(x, x, verbose=0),
+            model.test_on_batch(x, x),
+        ]
+        return [*fit["loss"], *fit["val_loss"], *calls]
+
+    set_random_seed(5)
+    first = losses()
+    assert len(set(first)) == len(first)
+    set_random_seed(5)
+    assert first == losses()
 
 
 def test_shuffle_and_categorical():
