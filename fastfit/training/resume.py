@@ -45,7 +45,8 @@ class Run:
             "logs": self.logs,
             "is_over": bool(self.is_over or model.stop_training),
             "seed": model._seed,
-            "step_counts": dict(model._step_counts),
+            "step_count": model._step_count,
+            "test_count": model._test_count,
             "metrics": [v.numpy() for v in self._metric_variables()],
             "feed": self.feed.get_state(),
             "seeds": self.feed.seeds(),
@@ -83,7 +84,8 @@ class Run:
         self.is_over = state["is_over"] and not self.done
         self._later = again if self.done else None
         model._initial_epoch = self.epoch
-        model.__dict__.update(_seed=state["seed"], _step_counts=dict(state["step_counts"]))
+        counts = {"_step_count": state["step_count"], "_test_count": state["test_count"]}
+        model.__dict__.update(_seed=state["seed"], **counts)
         for v, value in zip(self._metric_variables(), state["metrics"], strict=True):
             v.assign(value)
         self._set_generators(state["generators"])

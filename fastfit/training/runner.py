@@ -46,7 +46,7 @@ class Runner:
             self.step = model._step(self.kind, *self.groups, self.batch)
         options = {
             "seed": model._seed ^ KEYS[self.kind],
-            "step": model._step_counts[self.kind],
+            "step": model._step_count if self.kind == "train" else model._test_count,
             **model.__dict__.get("_run_options", {}),
         }
         counters = self.step.compiled.counters
@@ -77,7 +77,10 @@ class Runner:
         if between is not None:
             uncounted = before + steps - between.done
             between.advance(uncounted)
-        model._step_counts[self.kind] += uncounted
+        if self.kind == "train":
+            model.__dict__["_step_count"] += uncounted
+        else:
+            model.__dict__["_test_count"] += steps
         return steps, position
 
     def _label_message(self, row):
