@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import environment
+
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"
 SCRIPTS = sorted(path for path in BENCHMARKS.glob("*.py") if path.stem != "common")
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="no benchmarks h
 def common(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     # The workers are to import the fastfit that is tested.
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(entry for entry in sys.path if entry))
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     for name in ("common", "peers", "peers.jobs"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     return importlib.import_module("common")
@@ -94,7 +96,7 @@ def test_every_kernel_of_the_suite_runs():
     options = ["-q", "--benchmark-disable", "-p", "no:cacheprovider"]
     run = subprocess.run(
         [sys.executable, "-P", "-m", "pytest", *options, BENCHMARKS / "kernels.py"],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import fastfit
+from tests.processes import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = shutil.ignore_patterns(
@@ -128,10 +129,9 @@ def test_one_version(root):
 @pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="a time, under a sanitizer")
 def test_import_time_over_numpy(tmp_path):
     code = "import numpy, time; t = time.perf_counter(); import fastfit; print(time.perf_counter() - t)"
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    env = environment(PYTHONPYCACHEPREFIX=str(tmp_path))
     # With bytecode files, as an installed package has them, whatever this environment says.
     env.pop("PYTHONDONTWRITEBYTECODE", None)
-    env["PYTHONPYCACHEPREFIX"] = str(tmp_path)
 
     def seconds():
         out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)

@@ -84,8 +84,7 @@ class Run:
         self.is_over = state["is_over"] and not self.done
         self._later = again if self.done else None
         model._initial_epoch = self.epoch
-        counts = {"_step_count": state["step_count"], "_test_count": state["test_count"]}
-        model.__dict__.update(_seed=state["seed"], **counts)
+        model.__dict__.update(_seed=state["seed"], _step_count=state["step_count"], _test_count=state["test_count"])
         for v, value in zip(self._metric_variables(), state["metrics"], strict=True):
             v.assign(value)
         self._set_generators(state["generators"])

@@ -13,6 +13,7 @@ import fastfit
 from fastfit import callbacks, layers
 from fastfit.callbacks.backup_and_restore import METADATA, WEIGHTS
 from tests.callbacks.resume_runs import CASES, same
+from tests.processes import environment
 
 RNG = np.random.default_rng(1)
 X = RNG.standard_normal((64, 5)).astype("float32")
@@ -25,9 +26,11 @@ KILLS = 3  # for each of the cases, 27 in all
 def test_killed_at_random(tmp_path, case):
     script = os.path.join(os.path.dirname(__file__), "resume_runs.py")
     seed = str(sum(map(ord, case)))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(
-        [sys.executable, script, str(tmp_path), case, seed, str(KILLS)], capture_output=True, text=True, env=environment
+        [sys.executable, script, str(tmp_path), case, seed, str(KILLS)],
+        capture_output=True,
+        text=True,
+        env=environment(),
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])

@@ -2,13 +2,13 @@
 
 import difflib
 import json
-import os
 import subprocess
 import sys
 
 import pytest
 
 from tests.compiler import listings
+from tests.processes import environment
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def found():
     # a process of its own: engine, seeds and the names of layers are settled when it starts
     run = subprocess.run(
         [sys.executable, listings.__file__],
-        env=os.environ | listings.SETTINGS | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        env=environment(**listings.SETTINGS),
         capture_output=True,
         text=True,
         check=False,

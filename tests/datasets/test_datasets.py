@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fastfit.datasets import digits, fashion_mnist, files, idx, mnist
+from tests.processes import environment
 
 SYSTEM_FASHION = "/usr/share/datasets/fashion-mnist"
 
@@ -237,5 +238,4 @@ class TestDownload:
 
 def test_import_does_not_load_urllib_request():
     code = "import sys, fastfit.datasets; sys.exit('urllib.request' in sys.modules)"
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    assert subprocess.run([sys.executable, "-c", code], env=env, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], env=environment(), check=False).returncode == 0

@@ -15,6 +15,7 @@ import pytest
 
 import fastfit
 from fastfit.saving import load_model, load_weights
+from tests.processes import environment
 
 MB = 1 << 20
 
@@ -238,8 +239,9 @@ def test_no_module_is_imported(good, tmp_path):
     path = with_config(good, tmp_path / "m.keras", change)
     load = f"try:\n    fastfit.models.load_model({path!r})\nexcept (TypeError, ValueError) as e:\n    print(e)"
     code = f"import fastfit\n{load}"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*filter(None, sys.path), str(tmp_path)])}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert "Harm" in done.stdout
     assert not (tmp_path / "harmed").exists()

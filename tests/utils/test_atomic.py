@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from fastfit.utils.atomic import remove_leftovers, replacing
+from tests.processes import environment
 
 
 def test_the_file_is_replaced_at_the_end(tmp_path):
@@ -70,10 +71,9 @@ while True:
 
 def test_a_killed_writer_leaves_a_whole_file(tmp_path):
     path, size = tmp_path / "a.bin", 50000
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     for k in range(6):
         command = [sys.executable, "-c", WRITER, str(path), str(size)]
-        writer = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+        writer = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment())
         writer.stdout.readline()
         threading.Event().wait(0.02 + 0.017 * k)
         writer.send_signal(signal.SIGKILL)
