@@ -19,6 +19,7 @@ enum {
     FF_DX_ROWS = 256,
     FF_DX_COLS = 512,
     FF_DX_DEPTH = 512, /* units summed before the sums are put aside */
+    FF_DX_FEW = 1 << 13, /* weights that may be transposed instead of rows */
 
     FF_DW_ROWS = 128,
     FF_DW_DEPTH = 512, /* weight rows */
@@ -28,6 +29,12 @@ enum {
     FF_DW_FAR = 1 << 18, /* so many weights and their slots are outside L2 */
     FF_DW_NARROW = 64     /* but not for so few weight rows and one panel */
 };
+
+/* Columns too few for DENSE to pack: it has no scratch then. */
+static inline int ff_dx_few_weights(const size_t columns, const size_t units)
+{
+    return columns < FF_FWD_PACK_UNITS && columns * units <= FF_DX_FEW;
+}
 
 static inline size_t ff_min(const size_t a, const size_t b) { return a < b ? a : b; }
 

@@ -14,6 +14,7 @@ size_t ff_scratch_bytes(const int op, const size_t *const d, const size_t rows, 
     case FF_OP_DENSE_DX: /* dy^T of a panel of rows, and the sums of a block or of a group */
         n = nr * (ff_min(d[1], FF_DX_DEPTH) + FF_DX_GROUP);
         if (d[1] > FF_DX_DEPTH) n += ff_round_up(ff_min(rows, FF_DX_ROWS), nr) * FF_DX_COLS;
+        if (ff_dx_few_weights(d[0], d[1]) && n < ff_packed_size(d[1], d[0], nr)) n = ff_packed_size(d[1], d[0], nr);
         break;
     case FF_OP_DENSE_DW: /* packed x and dy, and the sums of earlier rows */
         if (rows >= FF_DW_PACK_ROWS) n = ff_min(rows, FF_DW_ROWS) * (FF_DW_DEPTH + FF_DW_OVER + FF_DW_UNITS);

@@ -104,14 +104,15 @@ def emit_parts(low, total, operands, shape, mul, gradient, mode, update, variant
     panel = low.b.engine.panel
     floats = -(-(k * -(-n // panel) * panel) // PART_ROWS)
     parts = low.b.slot((None, mul, floats))
-    low.b.emit(
-        "dense_dw_part",
-        [*operands, parts],
-        (k, n, floats, PART_ROWS),
-        rows=(mul, 0),
-        cost=2.0 * mul * k * n,
-        cost_fix=0.0,
-    )
+    with low.b.marked(phase=0):  # no update yet: with the rows, while they are in cache
+        low.b.emit(
+            "dense_dw_part",
+            [*operands, parts],
+            (k, n, floats, PART_ROWS),
+            rows=(mul, 0),
+            cost=2.0 * mul * k * n,
+            cost_fix=0.0,
+        )
     low.b.emit(
         total,
         [parts, gradient, *update],

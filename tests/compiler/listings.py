@@ -49,6 +49,17 @@ def outputs():
     return model
 
 
+def narrow():
+    """Small layers and many rows: the blocks of their gradients are made with the rows, before the first update."""
+    inputs = Input(shape=(4,))
+    x = Dense(32, activation="tanh")(inputs)
+    model = Model(inputs, Dense(4)(Dense(16, activation="tanh")(x)))
+    model.compile("adam", "mse")
+    x = np.zeros((2048, 4), "float32")
+    model.fit(x, x, batch_size=2048, verbose=0)
+    return model
+
+
 def steps():
     """Three dimensions, a weight per step, a regularizer, an accumulating optimizer."""
     inputs = Input(shape=(6, 5))
@@ -68,7 +79,7 @@ def host():
     return model
 
 
-MODELS = (reference, outputs, steps, host)
+MODELS = (reference, outputs, narrow, steps, host)
 
 
 def listings():
