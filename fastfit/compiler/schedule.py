@@ -131,7 +131,7 @@ def _next_stage(instructions, needs, pending, done, batch, engine):
             rows.append(ins)
             chosen.add(i)
     if rows:
-        return [_row_group(rows)]
+        return [_row_group(_parts_early(rows))]
     whole, chosen = [], set()
     for i in pending:
         ins = instructions[i]
@@ -207,6 +207,15 @@ def _is_big(ins, batch):
     rows = ins.row_mul * batch
     weights = ins.d[0] * ins.d[1]
     return rows < MANY_ROWS and 4 * weights >= FEW_BYTES and 2.0 * rows * weights >= BIG
+
+
+def _parts_early(rows):
+    """The blocks of a weight gradient go right behind what they are made of, which is in cache then."""
+    out = [ins for ins in rows if ins.op != "dense_dw_part"]
+    for part in (ins for ins in rows if ins.op == "dense_dw_part"):
+        last = max((i for i, ins in enumerate(out) if not {*ins.writes}.isdisjoint(part.reads)), default=-1)
+        out.insert(last + 1, part)
+    return out
 
 
 def _round_up(n, to):
