@@ -24,6 +24,7 @@ enum {
     FF_DW_ROWS = 128,
     FF_DW_DEPTH = 512, /* weight rows */
     FF_DW_UNITS = 512,
+    FF_DW_KEEP = 2048, /* rows of which all packed dy is kept */
     FF_DW_OVER = 32, /* a group of packed weight rows may reach over the end */
     FF_DW_PACK_ROWS = 96, /* packing pays from so many rows */
     FF_DW_FAR = 1 << 18, /* so many weights and their slots are outside L2 */

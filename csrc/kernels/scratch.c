@@ -1,7 +1,8 @@
 #include "gemm_blocks.h"
 #include "kernels.h"
 
-/* Follows the layouts of gemm_forward.inc, gemm_dx.inc and gemm_dw.inc, for tiles of any size. */
+/* Follows the layouts of gemm_forward.inc, gemm_dx.inc and gemm_dw.inc, for tiles of any size and
+ * batches of any length up to `rows`: more rows never need less. */
 size_t ff_scratch_bytes(const int op, const size_t *const d, const size_t rows, const size_t nr)
 {
     const size_t lanes = 16; /* of the widest ISA */
@@ -17,7 +18,9 @@ size_t ff_scratch_bytes(const int op, const size_t *const d, const size_t rows, 
         if (ff_dx_few_weights(d[0], d[1]) && n < ff_packed_size(d[1], d[0], nr)) n = ff_packed_size(d[1], d[0], nr);
         break;
     case FF_OP_DENSE_DW: /* packed x and dy, and the sums of earlier rows */
-        if (rows >= FF_DW_PACK_ROWS) n = ff_min(rows, FF_DW_ROWS) * (FF_DW_DEPTH + FF_DW_OVER + FF_DW_UNITS);
+        if (rows >= FF_DW_PACK_ROWS)
+            n = ff_min(rows, FF_DW_ROWS) * (FF_DW_DEPTH + FF_DW_OVER) +
+                ff_min(rows, FF_DW_KEEP) * ff_min(ff_round_up(d[1], nr), FF_DW_UNITS);
         if (rows > FF_DW_ROWS) n += (size_t)FF_DW_DEPTH * FF_DW_UNITS;
         break;
     default:

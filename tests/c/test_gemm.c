@@ -359,6 +359,26 @@ static void check_size(const ff_kernels *k, size_t m, size_t n_k, size_t n)
     problem_free(&p);
 }
 
+/* A program reserves for its longest batch: fewer rows may not need more. */
+static void check_scratch(const ff_kernels *k)
+{
+    static const size_t SIZES[] = {1, 10, 64, 100, 127, 128, 200, 512, 2048};
+    const size_t n = sizeof SIZES / sizeof *SIZES;
+    for (int op = FF_OP_DENSE; op <= FF_OP_DENSE_DB; op++) {
+        for (size_t i = 0; i < n * n; i++) {
+            const size_t d[FF_MAX_DIMS] = {SIZES[i / n], SIZES[i % n]};
+            size_t before = 0;
+            for (size_t rows = 1; rows < 5000; rows += 1 + rows / 16) {
+                const size_t bytes = ff_scratch_bytes(op, d, rows, k->nr);
+                CHECK(bytes >= before, "op %d of %zu, %zu: %zu bytes of scratch for %zu rows, %zu for fewer", op, d[0], d[1],
+                      bytes, rows, before);
+                before = bytes;
+            }
+        }
+    }
+    check_done("gemm %s: scratch", k->isa);
+}
+
 int main(void)
 {
     static const size_t EDGES[] = {1,  2,  3,  4,  5,  7,  8,  9,  11, 13, 15, 16, 17,  23,
@@ -381,9 +401,11 @@ int main(void)
         check_size(k, 33, 515, 129);
         check_size(k, 35, 37, 519);
         check_size(k, 257, 523, 521);
+        check_size(k, 2051, 523, 19);
         check_done("gemm %s: sizes around blocks", k->isa);
         for (size_t n_k = 255; n_k < 304; n_k += 4) check_size(k, 61 + n_k % 89, n_k, EDGES[n_k % n_edges]);
         check_done("gemm %s: sizes around the larger microtiles", k->isa);
+        check_scratch(k);
     }
     return check_exit();
 }
