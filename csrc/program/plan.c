@@ -189,7 +189,10 @@ void ff_tile_run(ff_program *p, size_t t, size_t who)
             continue;
         }
         const ff_instr *const in = &p->desc.instrs[i];
-        ff_args a = e->args;
+        ff_args a;
+        /* in two parts: compilers make of larger ones a loop that takes longer to start than a small kernel */
+        memcpy(&a, &e->args, offsetof(ff_args, nrows));
+        memcpy(&a.nrows, &e->args.nrows, sizeof a - offsetof(ff_args, nrows));
         if (group->row_block) {
             a.r0 = tile->r0 * in->row_mul;
             a.r1 = tile->r1 * in->row_mul;
