@@ -10,14 +10,17 @@ import numpy as np
 from fastfit import _core
 from fastfit.compiler import (
     lower,
-    rules_array,
+    rules_accumulate,
+    rules_batch,
     rules_dense,
     rules_elementwise,
     rules_formula,
     rules_loss,
     rules_move,
     rules_product,
+    rules_random,
     rules_reduce,
+    rules_shape,
 )
 from fastfit.compiler.assemble import Assembly
 from fastfit.compiler.builder import OPS
@@ -31,14 +34,17 @@ from fastfit.utils import interrupts, seeds
 DEADLINE = 0.05
 # Imported for their rules.
 _RULES = (
-    rules_array,
+    rules_accumulate,
+    rules_batch,
     rules_dense,
     rules_elementwise,
     rules_formula,
     rules_loss,
     rules_move,
     rules_product,
+    rules_random,
     rules_reduce,
+    rules_shape,
 )
 
 

@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from fastfit import _core
-from fastfit.compiler import fuse
+from fastfit.compiler import neighbours
 from fastfit.compiler.builder import Builder, Location
 from fastfit.graph import randomness
 from fastfit.graph.tensor import KerasTensor, topological
@@ -51,7 +51,7 @@ class Lowering:
         self.b = Builder(engine)
         self.batch = batch
         self.order = topological(roots)
-        self.users = fuse.users(self.order, roots)
+        self.users = neighbours.users(self.order, roots)
         self.places = {}
         self.gathered = {}
         self.source_of = {}
@@ -109,7 +109,7 @@ class Lowering:
 
     def labels(self, x, classes):
         """Location of class ids in [0, classes), checked while they are gathered; None if `x` is computed."""
-        x = fuse.strip_casts(x)
+        x = neighbours.strip_casts(x)
         if not self.note_labels(x, classes):
             return None
         key = (id(x), "labels", classes)
@@ -124,7 +124,7 @@ class Lowering:
 
     def note_labels(self, x, classes):
         """Remember that a source holds class ids in [0, classes); False if `x` is no source."""
-        x = fuse.strip_casts(x)
+        x = neighbours.strip_casts(x)
         if id(x) not in self.source_of:
             return False
         index = self.source_of[id(x)]
@@ -134,7 +134,7 @@ class Lowering:
     def rows_of(self, x):
         """Location of dense's input: a float32 source is read where it lies."""
         if isinstance(x, KerasTensor):
-            y = fuse.strip_reshapes(x)
+            y = neighbours.strip_reshapes(x)
             if (
                 id(y) in self.source_of
                 and self.source_dtype[id(y)] == "float32"
@@ -264,7 +264,7 @@ class Lowering:
         new = [node for node in topological(roots) if id(node) not in self.known]
         self.known.update(id(node) for node in new)
         self.order += new
-        for tensor, nodes in fuse.users(new, roots).items():
+        for tensor, nodes in neighbours.users(new, roots).items():
             self.users.setdefault(tensor, []).extend(nodes)
         return new
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastfit.compiler import fuse
+from fastfit.compiler import neighbours
 from fastfit.compiler.builder import OPS, PART_ROWS
 from fastfit.compiler.lower import is_f32, leading, rule
 from fastfit.graph.tensor import KerasTensor
@@ -16,7 +16,7 @@ def dense(low, node):
         return False
     k, n = w.shape if isinstance(w, KerasTensor) else np.shape(w)
     act, out = 0, z
-    follower = fuse.activation_after(low.users, z, OPS, low.sink_of)
+    follower = neighbours.activation_after(low.users, z, OPS, low.sink_of)
     if follower is not None:
         act, out = OPS[follower.operation.name]["id"], follower.outputs[0]
         low.skip.add(id(follower))

@@ -8,7 +8,7 @@ their own. What cannot be traced is done by the optimizer in NumPy, as one host 
 
 from __future__ import annotations
 
-from fastfit.compiler import fuse, lower, rules_dense
+from fastfit.compiler import lower, neighbours, rules_dense
 from fastfit.compiler.scalars import fold_scalars
 from fastfit.graph import storage, trace
 from fastfit.graph.tensor import KerasTensor, Node
@@ -311,11 +311,11 @@ def _flat(low, op, variant, operands, variable):
 def _claim(low, variable, gradient):
     """(dense gradient nodes, function that emits one) if the gradient is a sum of nothing else, else (None, None)."""
     name, emit = ("dense_dw", rules_dense.emit_dw) if variable._storage.packed else ("dense_db", rules_dense.emit_db)
-    terms = fuse.gradient_terms(gradient, low.users, name)
+    terms = neighbours.gradient_terms(gradient, low.users, name)
     if terms is None or not all(_fusable(n) for n in terms):
         return None, None
     low.late_grads.update(id(n) for n in terms)
-    low.skip.update(id(n) for n in fuse.sum_nodes(gradient, name))
+    low.skip.update(id(n) for n in neighbours.sum_nodes(gradient, name))
     return terms, emit
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastfit.training.read_ahead import WorkerDataset
+from fastfit.data.read_ahead import WorkerDataset
 from fastfit.utils import nest
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from fastfit._core import Between
 from fastfit.callbacks import CallbackList
 from fastfit.compiler.compile import DEADLINE
+from fastfit.data.make import check_validation_freq, validates_after
 from fastfit.training import custom_step, prepare
-from fastfit.training.data import check_validation_freq, validates_after
 from fastfit.training.resume import Run
 from fastfit.training.runner import Runner
 from fastfit.utils import nest, seeds

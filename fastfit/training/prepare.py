@@ -5,8 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field
 
-from fastfit.training.custom_step import owns_loss
-from fastfit.training.data import (
+from fastfit.data.make import (
     ArrayData,
     DataSpec,
     IterableData,
@@ -15,6 +14,7 @@ from fastfit.training.data import (
     train_validation_split,
     unpack_validation_data,
 )
+from fastfit.training.custom_step import owns_loss
 from fastfit.training.keras2_compile import check_weights
 
 

@@ -7,13 +7,13 @@ import numpy as np
 from fastfit import metrics as metrics_module
 from fastfit import optimizers
 from fastfit.compiler.compile import predictor
+from fastfit.data.make import is_iterable_data
 from fastfit.graph import storage, trace
 from fastfit.graph.tensor import make_input
 from fastfit.layers.call_context import context
 from fastfit.training import compile_arguments, loops
 from fastfit.training.batch_api import BatchApi
 from fastfit.training.custom_step import CustomSteps, overridden
-from fastfit.training.data import is_iterable_data
 from fastfit.training.exclusive import Busy, Exclusive, tracing
 from fastfit.training.keras2 import Keras2Methods
 from fastfit.training.keras2_compile import Keras2Arguments

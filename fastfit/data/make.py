@@ -3,10 +3,10 @@
 import warnings
 from numbers import Integral
 
-from fastfit.training.arrays import ArrayData, check_batch_size, train_validation_split
-from fastfit.training.class_weight import apply_class_weight
-from fastfit.training.data_spec import DataSpec
-from fastfit.training.iterables import IterableData, is_iterable_data
+from fastfit.data.arrays import ArrayData, check_batch_size, train_validation_split
+from fastfit.data.class_weight import apply_class_weight
+from fastfit.data.iterables import IterableData, is_iterable_data
+from fastfit.data.spec import DataSpec
 from fastfit.utils.py_dataset import unpack_x_y_sample_weight
 
 __all__ = [

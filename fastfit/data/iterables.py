@@ -4,9 +4,9 @@ import collections
 import itertools
 import warnings
 
-from fastfit.training.arrays import ArrayData
-from fastfit.training.class_weight import apply_class_weight
-from fastfit.training.read_ahead import ReadAhead, in_order
+from fastfit.data.arrays import ArrayData
+from fastfit.data.class_weight import apply_class_weight
+from fastfit.data.read_ahead import ReadAhead, in_order
 from fastfit.utils import seeds
 from fastfit.utils.py_dataset import PyDataset
 

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from fastfit.training.arrays import ArrayData, check_batch_size, to_array, train_validation_split
-from fastfit.training.class_weight import class_weight_to_sample_weights
-from fastfit.training.data import (
+from fastfit.data.arrays import ArrayData, check_batch_size, to_array, train_validation_split
+from fastfit.data.class_weight import class_weight_to_sample_weights
+from fastfit.data.iterables import IterableData
+from fastfit.data.make import (
     check_validation_freq,
     make_data,
     unpack_validation_data,
     validates_after,
 )
-from fastfit.training.data_spec import DataSpec, InputInfo
-from fastfit.training.iterables import IterableData
+from fastfit.data.spec import DataSpec, InputInfo
 from fastfit.utils import PyDataset, set_random_seed
 
 X = np.arange(40.0, dtype="float32").reshape(10, 4)

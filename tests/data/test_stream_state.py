@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastfit import utils
-from fastfit.training.iterables import IterableData
+from fastfit.data.iterables import IterableData
 from fastfit.utils import seeds
 
 
