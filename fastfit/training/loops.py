@@ -9,101 +9,29 @@ import numpy as np
 from fastfit._core import Between
 from fastfit.callbacks import CallbackList
 from fastfit.compiler.compile import DEADLINE
-from fastfit.data.make import check_validation_freq, validates_after
+from fastfit.data.make import validates_after
 from fastfit.training import custom_step, prepare
 from fastfit.training.resume import Run
 from fastfit.training.runner import Runner
 from fastfit.utils import nest, seeds
 from fastfit.utils.progbar import pythonify_logs
 
-OLD_NAMES = {"nb_epoch": "epochs"}
 
-
-def take_old_names(old, epochs):
-    """Keras 1's `nb_epoch`; anything else is unknown."""
-    if "nb_epoch" in old:
-        warnings.warn("The `nb_epoch` argument of fit() is called `epochs` now.", stacklevel=3)
-        epochs = old.pop("nb_epoch")
-    if old:
-        raise TypeError(f"fit() got unexpected keyword arguments: {sorted(old)}")
-    return epochs
-
-
-def check_count(name, value, least=0, optional=True):
-    """Return an argument that must be an integer, or None."""
-    if value is None and optional:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"`{name}` must be an integer >= {least}. Received: {name}={value!r}")
-    return int(value)
-
-
-def check_verbose(verbose):
-    """Return 0, 1 or 2."""
-    if isinstance(verbose, str) and verbose == "auto":
-        return 1
-    if not isinstance(verbose, (bool, int, np.integer)) or verbose not in (0, 1, 2):
-        raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
-    return int(verbose)
-
-
-def fit(
-    model,
-    x,
-    y,
-    batch_size,
-    epochs,
-    verbose,
-    callbacks,
-    validation_split,
-    validation_data,
-    shuffle,
-    class_weight,
-    sample_weight,
-    initial_epoch,
-    steps_per_epoch,
-    validation_steps,
-    validation_batch_size,
-    validation_freq,
-):
-    """Train a model; see `Trainer.fit`."""
-    verbose = check_verbose(verbose)
-    epochs = check_count("epochs", epochs, optional=False)
-    initial_epoch = check_count("initial_epoch", initial_epoch, optional=False)
-    steps_per_epoch = check_count("steps_per_epoch", steps_per_epoch, 1)
-    validation_steps = check_count("validation_steps", validation_steps, 1)
-    validation_batch_size = check_count("validation_batch_size", validation_batch_size, 1)
-    validation_freq = check_validation_freq(validation_freq)
-    if not isinstance(shuffle, (bool, int, np.bool_, str)) or shuffle not in (True, False, "batch"):
-        raise ValueError(f"`shuffle` must be True, False or 'batch'. Received: shuffle={shuffle!r}")
-    train, valid = prepare.training_data(
-        model,
-        x,
-        y,
-        sample_weight,
-        class_weight,
-        batch_size,
-        validation_split,
-        validation_data,
-        steps_per_epoch,
-        validation_steps,
-        validation_batch_size,
-        shuffle,
-    )
+def fit(model, given):
+    """Train a model on `FitArguments`; see `Trainer.fit`."""
+    train, valid = prepare.training_data(model, given)
     feed = feed_for(model, "train", train)
     valid_feed = feed_for(model, "test", valid) if valid is not None else None
     if not model.trainable_variables:
         warnings.warn("The model has no trainable weights: nothing is updated.", stacklevel=3)
     callbacks = callback_list(
-        model, callbacks, verbose, epochs, steps_per_epoch or feed.steps, batch_size, train, valid is not None
+        model, given, given.steps_per_epoch or feed.steps, train, epochs=given.epochs, validates=valid is not None
     )
     model.stop_training = False
-    model._initial_epoch = initial_epoch
+    model._initial_epoch = given.initial_epoch
     model._fit_run = Run(model, feed)
     try:
-        logs = run_epochs(
-            model, feed, valid_feed, callbacks, epochs, steps_per_epoch, validation_steps, validation_freq
-        )
+        logs = run_epochs(model, feed, valid_feed, callbacks, given)
         callbacks.settle()
     finally:
         model._fit_run = None
@@ -113,27 +41,26 @@ def fit(
     return model.history
 
 
-def run_epochs(model, feed, valid_feed, callbacks, epochs, steps_per_epoch, validation_steps, validation_freq):
+def run_epochs(model, feed, valid_feed, callbacks, given):
     """Train for the epochs that are left; returns the logs of the last one."""
     run = model._fit_run
-    initial_epoch = model._initial_epoch
     callbacks.on_train_begin()
     if run.is_over:
         return run.logs
     first = model._initial_epoch
-    for epoch in range(first if first is not None else initial_epoch, epochs):
+    for epoch in range(first if first is not None else given.initial_epoch, given.epochs):
         model.reset_metrics()
         run.epoch, run.done = epoch, 0
         callbacks.on_epoch_begin(epoch)
         run.catch_up()
-        done = train_epoch(model, feed, callbacks, steps_per_epoch, run.done)
+        done = train_epoch(model, feed, callbacks, given.steps_per_epoch, run.done)
         if done == 0:  # nothing was left of the data: there is no loss that the logs could show
             run.is_over = True
             callbacks.on_empty_epoch_end(epoch)
             break
         run.logs = model._logs("train")
-        if valid_feed is not None and validates_after(epoch, validation_freq):
-            val = test_pass(model, valid_feed, callbacks, validation_steps)
+        if valid_feed is not None and validates_after(epoch, given.validation_freq):
+            val = test_pass(model, valid_feed, callbacks, given.validation_steps)
             run.logs.update({f"val_{k}": v for k, v in val.items()})
         run.epoch, run.done = epoch + 1, 0
         run.is_over = model.stop_training
@@ -143,20 +70,20 @@ def run_epochs(model, feed, valid_feed, callbacks, epochs, steps_per_epoch, vali
     return run.logs
 
 
-def callback_list(model, callbacks, verbose, epochs, steps, batch_size=None, data=None, validates=False):
+def callback_list(model, given, steps, data, epochs=1, validates=False):
     """The user's callbacks, then History and the bar."""
-    if isinstance(callbacks, CallbackList):
-        return callbacks
+    if isinstance(given.callbacks, CallbackList):
+        return given.callbacks
     params = {
-        "verbose": verbose,
+        "verbose": given.verbose,
         "epochs": epochs,
         "steps": steps,
-        "batch_size": batch_size,
+        "batch_size": given.batch_size,
         "samples": getattr(data, "n", None),
         "do_validation": validates,
         "metrics": model.metrics_names,
     }
-    return CallbackList(callbacks, add_history=True, add_progbar=verbose != 0, model=model, **params)
+    return CallbackList(given.callbacks, add_history=True, add_progbar=given.verbose != 0, model=model, **params)
 
 
 # Feeds ------------------------------------------------------------------------------------------------------------
@@ -362,28 +289,23 @@ def test_pass(model, feed, callbacks, steps):
     return logs
 
 
-def evaluate(model, x, y, batch_size, verbose, sample_weight, steps, callbacks):
-    """Loss and metrics by key; see `Trainer.evaluate`."""
-    verbose = check_verbose(verbose)
-    steps = check_count("steps", steps, 1)
-    data = prepare.evaluation_data(model, x, y, sample_weight, batch_size, steps)
+def evaluate(model, given):
+    """Loss and metrics by key for `RunArguments`; see `Trainer.evaluate`."""
+    data = prepare.evaluation_data(model, given)
     feed = feed_for(model, "test", data)
-    callbacks = callback_list(model, callbacks, verbose, 1, steps or feed.steps, batch_size, data)
-    return test_pass(model, feed, callbacks, steps)
+    callbacks = callback_list(model, given, given.steps or feed.steps, data)
+    return test_pass(model, feed, callbacks, given.steps)
 
 
-def predict(model, x, batch_size, verbose, steps, callbacks):
-    """All outputs, in the structure of the model's; see `Trainer.predict`."""
-    verbose = check_verbose(verbose)
-    steps = check_count("steps", steps, 1)
-    data = prepare.prediction_data(model, x, batch_size, steps)
-    total = data.steps
-    callbacks = callback_list(model, callbacks, verbose, 1, steps or total, batch_size, data)
+def predict(model, given):
+    """All outputs for `RunArguments`, in the structure of the model's; see `Trainer.predict`."""
+    data = prepare.prediction_data(model, given)
+    callbacks = callback_list(model, given, given.steps or data.steps, data)
     model.stop_predicting = False
     hooks = callbacks.has_predict_batch_hooks
     callbacks.on_predict_begin()
     parts, done = [], 0
-    for arrays, batch, count in prediction_runs(data, steps, hooks):
+    for arrays, batch, count in prediction_runs(data, given.steps, hooks):
         if hooks:
             callbacks.on_predict_batch_begin(done)
         step = model._step("predict", arrays, (), (), batch)

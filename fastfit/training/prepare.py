@@ -14,6 +14,7 @@ from fastfit.data.make import (
     train_validation_split,
     unpack_validation_data,
 )
+from fastfit.training.arguments import RunArguments
 from fastfit.training.custom_step import owns_loss
 from fastfit.training.keras2_compile import check_weights
 
@@ -43,29 +44,20 @@ class Batches:
     n = None
 
 
-def training_data(
-    model,
-    x,
-    y,
-    sample_weight,
-    class_weight,
-    batch_size,
-    validation_split,
-    validation_data,
-    steps_per_epoch,
-    validation_steps,
-    validation_batch_size,
-    shuffle,
-):
-    """(training, validation or None) of fit's arguments, both `Arrays` or `Batches`."""
-    if class_weight is not None and sample_weight is not None:
+def training_data(model, given):
+    """(training, validation or None) of `FitArguments`, both `Arrays` or `Batches`."""
+    if given.class_weight is not None and given.sample_weight is not None:
         raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
-    data = make_data(x, y, sample_weight, spec_of(model), class_weight, batch_size, bool(shuffle))
+    shuffle, batch_size = given.shuffle, given.batch_size
+    data = make_data(
+        given.x, given.y, given.sample_weight, spec_of(model), given.class_weight, batch_size, bool(shuffle)
+    )
+    valid_rows = None
     if isinstance(data, IterableData):
-        if validation_split:
+        if given.validation_split:
             raise ValueError(
                 "`validation_split` is only supported for arrays. Received: validation_split="
-                f"{validation_split} and x of type {type(x).__name__}"
+                f"{given.validation_split} and x of type {type(given.x).__name__}"
             )
         if shuffle and data.is_one_way:
             warnings.warn(
@@ -73,48 +65,50 @@ def training_data(
                 stacklevel=4,
             )
         train = Batches(data, data.num_batches)
-        valid_rows = None
     else:
-        valid_rows = None
-        if validation_split and validation_data is None:
-            data, valid_rows = train_validation_split(data, validation_split)
-        train = _arrays(model, data, check_batch_size(batch_size, data.n, steps_per_epoch), shuffle)
+        if given.validation_split and given.validation_data is None:
+            data, valid_rows = train_validation_split(data, given.validation_split)
+        train = _arrays(model, data, check_batch_size(batch_size, data.n, given.steps_per_epoch), shuffle)
     learn_structure(model, data)
     valid = None
-    if validation_data is not None:
-        vx, vy, vw = unpack_validation_data(validation_data)
-        size = None if not isinstance(train, Arrays) or validation_steps else train.batch
+    batch_size = given.validation_batch_size or batch_size
+    if given.validation_data is not None:
+        if batch_size is None and isinstance(train, Arrays) and not given.validation_steps:
+            batch_size = train.batch
         try:
-            valid = evaluation_data(model, vx, vy, vw, validation_batch_size or batch_size or size, validation_steps)
+            rest = RunArguments(
+                *unpack_validation_data(given.validation_data), batch_size, steps=given.validation_steps
+            )
+            valid = evaluation_data(model, rest)
         except ValueError as error:
             raise ValueError(f"In `validation_data`: {error}") from None
     elif valid_rows is not None:
-        batch = check_batch_size(validation_batch_size or batch_size, valid_rows.n, validation_steps)
-        valid = _arrays(model, valid_rows, batch)
+        valid = _arrays(model, valid_rows, check_batch_size(batch_size, valid_rows.n, given.validation_steps))
     return train, valid
 
 
-def evaluation_data(model, x, y, sample_weight, batch_size, steps=None):
-    """Data of evaluate, or of validation."""
+def evaluation_data(model, given):
+    """Data of evaluate, or of validation, from `RunArguments`."""
+    x, y, batch_size = given.x, given.y, given.batch_size
     from_stream = not isinstance(x, (list, tuple, dict))
     data = make_data(
-        x, y, sample_weight, spec_of(model), None, batch_size if not from_stream or y is not None else None
+        x, y, given.sample_weight, spec_of(model), None, batch_size if not from_stream or y is not None else None
     )
     learn_structure(model, data)
     if isinstance(data, IterableData):
         return Batches(data, data.num_batches)
-    return _arrays(model, data, check_batch_size(batch_size, data.n, steps))
+    return _arrays(model, data, check_batch_size(batch_size, data.n, given.steps))
 
 
-def prediction_data(model, x, batch_size, steps=None):
-    """Data of predict."""
-    data = make_data(x, None, None, spec_of(model, targets=False))
+def prediction_data(model, given):
+    """Data of predict, from `RunArguments`."""
+    data = make_data(given.x, None, None, spec_of(model, targets=False))
     learn_structure(model, data)
     if isinstance(data, IterableData):
-        if batch_size is not None:
+        if given.batch_size is not None:
             warnings.warn("`batch_size` is ignored: the iterable decides how large its batches are.", stacklevel=4)
         return Batches(data, data.num_batches)
-    return Arrays(data.x, [], [], data.n, check_batch_size(batch_size, data.n, steps))
+    return Arrays(data.x, [], [], data.n, check_batch_size(given.batch_size, data.n, given.steps))
 
 
 def batch_data(model, x, y=None, sample_weight=None, class_weight=None, targets=True):

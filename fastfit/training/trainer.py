@@ -12,6 +12,7 @@ from fastfit.graph import storage, trace
 from fastfit.graph.tensor import make_input
 from fastfit.layers.call_context import context
 from fastfit.training import compile_arguments, loops
+from fastfit.training.arguments import FitArguments, RunArguments, take_old_names
 from fastfit.training.batch_api import BatchApi
 from fastfit.training.custom_step import CustomSteps, overridden
 from fastfit.training.exclusive import Busy, Exclusive, tracing
@@ -361,28 +362,28 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         RuntimeError
             If another thread is training this model.
         """
-        epochs = loops.take_old_names(old, epochs)
+        epochs = take_old_names(old, epochs)
         self._check_trains("fit")
         with self._exclusive("fit"):
-            return loops.fit(
-                self,
-                x,
-                self._known_targets(x, y),
-                batch_size,
-                epochs,
-                verbose,
-                callbacks,
-                validation_split,
-                validation_data,
-                shuffle,
-                class_weight,
-                sample_weight,
-                initial_epoch,
-                steps_per_epoch,
-                validation_steps,
-                validation_batch_size,
-                validation_freq,
+            given = FitArguments(
+                x=x,
+                y=self._known_targets(x, y),
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
             )
+            return loops.fit(self, given)
 
     def evaluate(
         self,
@@ -415,9 +416,9 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             raise ValueError(f"Arguments not recognized: {sorted(unknown)}")
         self._check_compiled("evaluate")
         with self._exclusive("evaluate", nested=True):
-            logs = loops.evaluate(
-                self, x, self._known_targets(x, y), batch_size, verbose, sample_weight, steps, callbacks
-            )
+            y = self._known_targets(x, y)
+            given = RunArguments(x, y, sample_weight, batch_size, verbose, steps, callbacks)
+            logs = loops.evaluate(self, given)
         return logs if return_dict else self._as_list(logs)
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
@@ -436,7 +437,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         -------
         array, or arrays in the structure of the outputs
         """
-        return loops.predict(self, x, batch_size, verbose, steps, callbacks)
+        return loops.predict(self, RunArguments(x, None, None, batch_size, verbose, steps, callbacks))
 
     def __call__(self, *args, **kwargs):
         """The outputs: arrays for arrays, computed natively in inference mode; tensors for tensors."""
