@@ -643,6 +643,8 @@ cdef class Predictor:
         With one source of float32 rows and one sink.
     in_shape, out_shape : tuple of int
         Of one row.
+    kind : type
+        A subclass of ndarray that calls return, and take beside plain arrays.
 
     A call returns None when the array does not fit the fast way (another dtype or
     layout, too many rows, the program in use): the caller then takes the general one.
@@ -651,14 +653,17 @@ cdef class Predictor:
     cdef Program program
     cdef cnp.npy_intp in_dims[8]
     cdef cnp.npy_intp out_dims[9]
-    cdef int in_rank, out_rank, out_type
+    cdef int in_rank, out_rank
     cdef uint64_t row_bytes
+    cdef object kind
 
-    def __cinit__(self, Program program not None, tuple in_shape, tuple out_shape):
+    def __cinit__(self, Program program not None, tuple in_shape, tuple out_shape, type kind not None):
         if len(in_shape) > 8 or len(out_shape) > 8 or len(program.source_columns) != 1 \
                 or len(program.sink_columns) != 1:
             raise ValueError("a Predictor needs one input and one output of rank <= 9")
-        self.program = program
+        if not issubclass(kind, cnp.ndarray):
+            raise ValueError(f"`kind` must be a subclass of ndarray. Received: {kind}")
+        self.program, self.kind = program, kind
         self.in_rank, self.out_rank = len(in_shape), len(out_shape)
         for i, n in enumerate(in_shape):
             self.in_dims[i] = n
@@ -667,6 +672,13 @@ cdef class Predictor:
         self.row_bytes = program.source_columns[0]["row_bytes"]
 
     def __call__(self, x):
+        return self._call(x, self.kind)
+
+    def plain(self, x):
+        """As a call, but the result is a plain array."""
+        return self._call(x, cnp.ndarray)
+
+    cdef object _call(self, x, kind):
         cdef ff_run run
         cdef ff_run_result result
         cdef ff_error err
@@ -676,7 +688,7 @@ cdef class Predictor:
         cdef cnp.npy_intp dims[9]
         cdef cnp.ndarray a, out
         cdef int i
-        if type(x) is not cnp.ndarray:
+        if type(x) is not cnp.ndarray and type(x) is not self.kind:
             return None
         a = x
         if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or not cnp.PyArray_IS_C_CONTIGUOUS(a) \
@@ -691,7 +703,7 @@ cdef class Predictor:
                 return None
         memcpy(dims, self.out_dims, sizeof(dims))
         dims[0] = rows
-        out = cnp.PyArray_EMPTY(self.out_rank + 1, dims, cnp.NPY_FLOAT32, 0)
+        out = cnp.PyArray_New(kind, self.out_rank + 1, dims, cnp.NPY_FLOAT32, NULL, NULL, 0, 0, None)
         source.base = cnp.PyArray_DATA(a)
         source.row_bytes = self.row_bytes
         source.rows = rows

@@ -27,6 +27,7 @@ from fastfit.compiler.builder import OPS
 from fastfit.compiler.scalars import fold_scalars
 from fastfit.compiler.updates import Plan
 from fastfit.graph import storage
+from fastfit.graph.array import Array
 from fastfit.graph.tensor import KerasTensor, topological
 from fastfit.utils import interrupts, seeds
 
@@ -270,4 +271,4 @@ def predictor(compiled, rows=64):
     if compiled.draws() or any(int(i["op"]) == OPS["host"]["id"] for i in a.instructions):
         return None
     rank = [t.shape[1:] for t in compiled.outputs]
-    return _core.Predictor(a.make(rows), compiled.source_shapes[0], rank[0])
+    return _core.Predictor(a.make(rows), compiled.source_shapes[0], rank[0], Array)

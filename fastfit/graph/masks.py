@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from fastfit.graph.array import Array
 from fastfit.graph.tensor import KerasTensor
 
 
-class ArrayWithMask(np.ndarray):
+class ArrayWithMask(Array):
     """An array that carries a mask, as tensors do; what is computed from it carries none."""
 
     _keras_mask = None
@@ -14,8 +15,7 @@ class ArrayWithMask(np.ndarray):
         self._keras_mask = None
 
     def __array_wrap__(self, array, context=None, return_scalar=False):
-        array = np.asarray(array)
-        return array[()] if return_scalar else array
+        return np.asarray(array).view(Array)
 
 
 def get_mask(x):
@@ -42,4 +42,4 @@ def with_mask(x, mask):
 
 def without_mask(x):
     """Return an array that carries a mask as a plain one; everything else as it is."""
-    return x.view(np.ndarray) if isinstance(x, ArrayWithMask) else x
+    return x.view(Array) if isinstance(x, ArrayWithMask) else x

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from fastfit import config
+from fastfit.graph.array import as_array, plain
 from fastfit.graph.tensor import KerasTensor, Node, Operand, Shape
 from fastfit.graph.trace import current
 
@@ -153,7 +154,7 @@ def _convert(x, dtype, keep_numbers):
 
 def _operand(x, symbolic):
     if x is None or isinstance(x, (KerasTensor, np.ndarray, np.generic, bool, int, float, complex)):
-        return x
+        return plain(x)
     if isinstance(x, Operand):
         return x.operand(symbolic)
     array = np.asarray(x)
@@ -179,7 +180,7 @@ def apply(name, *inputs, **attrs):
 
     Returns
     -------
-    ndarray or KerasTensor, or a tuple of them
+    Array or KerasTensor, or a tuple of them
         Arrays if all inputs are concrete; a variable is concrete unless a trace is active.
     """
     op = OPS.get(name)
@@ -201,7 +202,8 @@ def apply(name, *inputs, **attrs):
             inputs[op.operands] = chosen
     if symbolic:
         return _node(op, inputs, attrs)
-    return op.meaning(*inputs, **attrs)
+    result = op.meaning(*inputs, **attrs)
+    return tuple(map(as_array, result)) if type(result) is tuple else as_array(result)
 
 
 def _spec(x, dtype):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastfit.graph import storage
+from fastfit.graph.array import as_array
 from fastfit.graph.op import apply, constant
 from fastfit.graph.tensor import KerasTensor, Operand
 from fastfit.graph.trace import current, variable_tensor
@@ -69,7 +70,7 @@ class Variable(Operand):
     @property
     def value(self):
         """The value: an array, or a tensor while a trace is active."""
-        return self.operand(False)
+        return as_array(self.operand(False))
 
     def numpy(self):
         """Return the current value as a new array, even while a trace is active."""

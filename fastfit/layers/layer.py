@@ -8,6 +8,7 @@ import numpy as np
 
 from fastfit import constraints, initializers, regularizers
 from fastfit.graph import trace
+from fastfit.graph.array import as_array
 from fastfit.graph.masks import with_mask
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor, Node, make_input
@@ -313,7 +314,7 @@ class Layer(Described, KerasMembers, Tracked):
             self._pass_mask(first, mask if mask is not None else kwargs.get("mask"), outputs)
             if context.depth == 1 and trace.current() is None:
                 # The context forgets masks now; arrays take theirs with them.
-                outputs = nest.map_structure(lambda y: with_mask(y, get_mask(y)), outputs)
+                outputs = nest.map_structure(lambda y: with_mask(as_array(y), get_mask(y)), outputs)
         return outputs
 
     def _convert(self, x):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from fastfit.graph.array import as_array
 from fastfit.graph.op import apply
 from fastfit.ops.families import plain_axis
 from fastfit.ops.shaping import expand_dims, moveaxis, ravel, reshape, transpose
@@ -218,7 +219,7 @@ def lstsq(a, b, rcond=None):
 
 def matrix_rank(x, tol=None):
     """Return the rank of an array."""
-    return np.linalg.matrix_rank(np.asarray(x), tol)
+    return as_array(np.linalg.matrix_rank(np.asarray(x), tol))
 
 
 def corrcoef(x):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastfit import config
+from fastfit.graph.array import as_array
 from fastfit.graph.op import apply
 from fastfit.graph.op import cast as _cast
 from fastfit.graph.tensor import KerasTensor, Operand
@@ -33,7 +34,7 @@ def dtype(x):
 
 def cast(x, dtype):
     """Return x in another dtype."""
-    return _cast(x, _dtype_name(dtype))
+    return as_array(_cast(x, _dtype_name(dtype)))
 
 
 def saturate_cast(x, dtype):
@@ -48,8 +49,8 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     if isinstance(x, Variable):
         x = x.value
     x = array(x)
-    if not isinstance(x, (KerasTensor, np.ndarray, np.generic)):
-        x = np.asarray(x)
+    if not isinstance(x, (KerasTensor, np.ndarray)):
+        x = as_array(np.asarray(x))
     return x if dtype is None else cast(x, dtype)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastfit import config
+from fastfit.graph.array import as_array
 from fastfit.graph.op import apply, cast
 from fastfit.ops.families import binary, bitwise, unary
 
@@ -131,7 +132,7 @@ def where(condition, x1=None, x2=None):
 def nonzero(x):
     """Return the indices of elements that are not 0, one array an axis. The number of them depends on the data, so
     this works on arrays only."""
-    return tuple(i.astype("int32") for i in np.nonzero(np.asarray(x)))
+    return tuple(as_array(i.astype("int32")) for i in np.nonzero(np.asarray(x)))
 
 
 def select(condlist, choicelist, default=0):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from fastfit import config
+from fastfit.graph.array import as_array
 from fastfit.graph.op import apply, cast
 from fastfit.graph.shapes import axes_in
 from fastfit.graph.tensor import Operand
@@ -109,7 +110,8 @@ def _quantiles(x, q, axis, method, keepdims, of_array, places):
     if np.dtype(x.dtype).kind != "f":
         x = cast(x, config.floatx())
     if not isinstance(x, Operand):
-        return np.asarray(of_array(x, q, axis=axis, method=method, keepdims=keepdims)).astype(x.dtype)
+        found = of_array(np.asarray(x), q, axis=axis, method=method, keepdims=keepdims)
+        return as_array(np.asarray(found).astype(x.dtype))
     rank = len(x.shape)
     axes = axes_in(axis, rank)
     if None in [x.shape[a] for a in axes]:
@@ -230,7 +232,7 @@ def bincount(x, weights=None, minlength=0, sparse=False):
 def histogram(x, bins=10, range=None):
     """Return (counts, edges) of arrays."""
     counts, edges = np.histogram(np.asarray(x), bins, range)
-    return counts.astype("float32"), edges.astype("float32")
+    return as_array(counts.astype("float32")), as_array(edges.astype("float32"))
 
 
 def unique(
@@ -244,9 +246,10 @@ def unique(
     fill_value=None,
 ):
     """Return the distinct elements of an array; how many depends on the data, so tensors have no ``unique``."""
-    return np.unique(
+    found = np.unique(
         np.asarray(x), return_index=return_index, return_inverse=return_inverse, return_counts=return_counts, axis=axis
     )
+    return tuple(map(as_array, found)) if isinstance(found, tuple) else as_array(found)
 
 
 def isin(x1, x2, assume_unique=False, invert=False):

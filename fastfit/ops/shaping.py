@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from fastfit import config
+from fastfit.graph.array import as_array
 from fastfit.graph.op import apply, cast, promote_dtypes
 from fastfit.graph.tensor import KerasTensor
 from fastfit.ops.families import plain_axis, split_shape
@@ -73,7 +74,7 @@ def array(x, dtype=None):
         x = stack(x)
     if isinstance(x, (bool, int, float, list, tuple)):
         x = apply("identity", np.asarray(x) if isinstance(x, bool) else x)
-    return x if dtype is None else cast(x, _dtype(dtype))
+    return as_array(x if dtype is None else cast(x, _dtype(dtype)))
 
 
 def arange(start, stop=None, step=None, dtype=None):
@@ -81,27 +82,28 @@ def arange(start, stop=None, step=None, dtype=None):
     if dtype is None:
         values = [v for v in (start, stop, step) if v is not None]
         dtype = promote_dtypes(["int32" if isinstance(v, (int, np.integer)) else "float32" for v in values])
-    return np.arange(start, stop, 1 if step is None else step, dtype=_dtype(dtype))
+    return as_array(np.arange(start, stop, 1 if step is None else step, dtype=_dtype(dtype)))
 
 
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
     """Return ``num`` numbers from start to stop."""
-    return np.linspace(start, stop, num, endpoint=endpoint, retstep=retstep, dtype=_dtype(dtype), axis=axis)
+    numbers = np.linspace(start, stop, num, endpoint=endpoint, retstep=retstep, dtype=_dtype(dtype), axis=axis)
+    return tuple(map(as_array, numbers)) if retstep else as_array(numbers)
 
 
 def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0):
     """Return ``num`` numbers from base^start to base^stop, evenly spaced on a log scale."""
-    return np.logspace(start, stop, num, endpoint=endpoint, base=base, dtype=_dtype(dtype), axis=axis)
+    return as_array(np.logspace(start, stop, num, endpoint=endpoint, base=base, dtype=_dtype(dtype), axis=axis))
 
 
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     """Return ``num`` numbers from start to stop in geometric progression."""
-    return np.geomspace(start, stop, num, endpoint=endpoint, dtype=_dtype(dtype), axis=axis)
+    return as_array(np.geomspace(start, stop, num, endpoint=endpoint, dtype=_dtype(dtype), axis=axis))
 
 
 def eye(N, M=None, k=0, dtype=None):
     """Return a matrix with ones on a diagonal."""
-    return np.eye(N, M, k, dtype=_dtype(dtype))
+    return as_array(np.eye(N, M, k, dtype=_dtype(dtype)))
 
 
 def identity(n, dtype=None):

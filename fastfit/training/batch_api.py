@@ -57,7 +57,7 @@ class BatchApi:
         """
         fast = self._fast
         if fast is not None and fast[1] == storage.generation:
-            out = fast[0](x)
+            out = fast[0].plain(x)
             if out is not None:
                 return out
         data = prepare.batch_data(self, x, targets=False)

@@ -9,6 +9,7 @@ from fastfit import optimizers
 from fastfit.compiler.compile import predictor
 from fastfit.data.make import is_iterable_data
 from fastfit.graph import storage, trace
+from fastfit.graph.array import as_array
 from fastfit.graph.tensor import make_input
 from fastfit.layers.call_context import context
 from fastfit.training import compile_arguments, loops
@@ -453,7 +454,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             if _all_arrays(args[0]) and not self._masked_outputs:
                 outputs = self.predict_on_batch(args[0])
                 if not self._masked_outputs:  # known once the step is traced
-                    return outputs
+                    return nest.map_structure(as_array, outputs)
         return super().__call__(*args, **kwargs)
 
     def _prepare_fast(self, step):
