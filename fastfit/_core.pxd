@@ -138,6 +138,7 @@ cdef extern from "fastfit.h" nogil:
         size_t threads
     ff_status ff_program_run(ff_program *program, const ff_run *run, ff_run_result *result, ff_error *err)
     size_t ff_program_explain(const ff_program *program, size_t batch, char *text, size_t size)
+    size_t ff_program_bytes(const ff_program *program)
     uint64_t ff_program_helped(const ff_program *program)
     double ff_measure_fma(const ff_engine *engine, double seconds)
     double ff_measure_read(size_t size, const ff_engine *engine, double seconds)

@@ -514,6 +514,11 @@ cdef class Program:
         return self.live.seed, self.live.step + self.progress.steps
 
     @property
+    def nbytes(self):
+        """Bytes that the program holds: arena, memory of the threads, tiles and description."""
+        return ff_program_bytes(self.ptr)
+
+    @property
     def helped(self):
         """Tiles that helper threads have run."""
         return ff_program_helped(self.ptr)

@@ -209,6 +209,9 @@ ff_status ff_program_run(ff_program *program, const ff_run *run, ff_run_result *
  * the bytes it needs, without the final zero. */
 size_t ff_program_explain(const ff_program *program, size_t batch, char *text, size_t size);
 
+/* Bytes that a program holds: its memory for batches, and its description. */
+size_t ff_program_bytes(const ff_program *program);
+
 /* Tiles that helpers have run since the program was made (tests, benchmarks). */
 uint64_t ff_program_helped(const ff_program *program);
 

@@ -190,6 +190,14 @@ size_t ff_program_slot_offset(const ff_program *p, size_t slot)
     return p->base[s->power] + offset;
 }
 
+size_t ff_program_bytes(const ff_program *p)
+{
+    const size_t per_thread = p->scratch_bytes + p->local_bytes;
+    return sizeof *p + p->arena_bytes + per_thread * p->threads + p->desc.n_sources * 2 * p->cap * sizeof *p->row_addresses +
+           p->tiles_cap * sizeof *p->tiles + p->desc.n_instrs * (sizeof *p->exec + sizeof *p->desc.instrs) +
+           p->desc.n_stages * sizeof *p->plans + p->desc.n_slots * sizeof *p->desc.slots;
+}
+
 uint64_t ff_program_helped(const ff_program *p) { return atomic_load(&((ff_program *)p)->helped); }
 
 /* ---- running ---- */
