@@ -11,6 +11,7 @@ from fastfit import _core
 from fastfit.compiler.arena import place
 from fastfit.compiler.builder import OPS
 from fastfit.compiler.schedule import schedule
+from fastfit.compiler.verify import verify
 
 KINDS = {
     "slot": _core.OPERAND_SLOT,
@@ -41,6 +42,7 @@ class Assembly:
         self.source_shapes = [shape for shape, _ in builder.sources]
         self.sinks = _columns(builder.sinks)
         self.slots, self.arena = _slots(builder)
+        verify(builder, self.plan, self.slots.tolist())
         self.variants = np.zeros(len(builder.variants), _core.VARIANT)
         for row, (op, h, every, counter, state) in zip(self.variants, builder.variants, strict=True):
             row["op"], row["every"], row["counter"], row["state"] = OPS[op]["id"], every, counter, state

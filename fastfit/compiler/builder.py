@@ -15,17 +15,52 @@ OPS = _core.op_table()
 PART_ROWS = 128
 
 
+def _stores(op, spec, d):
+    """Whether an operand that may be added to is only stored: a gradient of mode 0."""
+    return spec.startswith("g") and OPS[op]["kind"] == "o" and d[2] == 0
+
+
+def _copies_all(op, d):
+    """Whether a copy of columns fills all of them."""
+    return op == "copy_cols" and d[3] == 0 and d[4] == d[1]
+
+
 # In every step.
 ALWAYS = (1, 1, 0)
+KINDS = {"slot": 0, "var": 1, "source": 2, "sink": 3}
 
 
-@dataclass(frozen=True)
 class Location:
-    """Where a tensor's value lies: kind ("slot", "var", "source", "sink"), index, and layout."""
+    """Where a tensor's value lies.
 
-    kind: str
-    index: int
-    packed: bool = False
+    Parameters
+    ----------
+    kind : {"slot", "var", "source", "sink"}
+    index : int
+    packed : bool, default=False
+    start : bool, default=False
+        Of a variable: what is wanted is the value that it had when the step began, and not the newest one.
+
+    Attributes
+    ----------
+    key : int
+        The place, whatever is wanted of it: locations are equal if their places are.
+    """
+
+    __slots__ = ("index", "key", "kind", "packed", "start")
+
+    def __init__(self, kind, index, packed=False, start=False):
+        self.kind, self.index, self.packed, self.start = kind, index, packed, start
+        self.key = index * len(KINDS) + KINDS[kind]
+
+    def __eq__(self, other):
+        return isinstance(other, Location) and self.key == other.key
+
+    def __hash__(self):
+        return self.key
+
+    def __repr__(self):
+        return f"{self.kind}{self.index}{' at the start' if self.start else ''}"
 
 
 @dataclass
@@ -53,6 +88,7 @@ class Instruction:
     ks: int = 0
     label: str = ""
     when: tuple = ALWAYS
+    index: int = -1  # among all in the order in which they were written
 
 
 @dataclass
@@ -76,6 +112,9 @@ class Builder:
         Variables and constants, in the order of their indices.
     sources, sinks : list of (shape, dtype)
         Of one row.
+    updated : set of int
+        Ids of the storages that updates change. An instruction that is one of the updates and wants the value that
+        such a variable had when the step began reads a copy of it.
     """
 
     engine: object
@@ -88,8 +127,10 @@ class Builder:
     hosts: list = field(default_factory=list)
     phase: int = 0
     when: tuple = ALWAYS
+    updated: set = field(default_factory=set)
     _storage_index: dict = field(default_factory=dict)
     _constants: dict = field(default_factory=dict)
+    _copies: dict = field(default_factory=dict)
 
     def slot(self, shape, dtype="float32", packed=False):
         """A new slot for a tensor of this shape; None dimensions are the batch."""
@@ -111,13 +152,37 @@ class Builder:
         self.slots.append(Slot(power, -(-size // 4) * 4))
         return Location("slot", len(self.slots) - 1, packed)
 
-    def storage(self, storage):
-        """The location of a variable's memory."""
+    def storage(self, storage, start=False):
+        """The location of a variable's memory; `start` as of `Location`."""
         key = id(storage)
         if key not in self._storage_index:
             self._storage_index[key] = len(self.storages)
             self.storages.append(storage)
-        return Location("var", self._storage_index[key], storage.packed)
+        return Location("var", self._storage_index[key], storage.packed, start)
+
+    def at_start(self, place):
+        """A copy of the value that a variable has when the step begins, made before anything changes it."""
+        if place.key not in self._copies:
+            size = self.storages[place.index].nbytes
+            self.slots.append(Slot(0, size))
+            copy = self._copies[place.key] = Location("slot", len(self.slots) - 1, place.packed)
+            with self.marked(phase=0):
+                self.copy(Location("var", place.index, place.packed, start=True), copy, size // 4)
+        return self._copies[place.key]
+
+    def _before_updates(self, operands, phase):
+        """The operands of an instruction, with copies of what an update may have changed before it runs."""
+        if phase == 0 or not self.updated:
+            return list(operands)
+        return [
+            self.at_start(p) if p is not None and p.start and id(self.storages[p.index]) in self.updated else p
+            for p in operands
+        ]
+
+    def sink_bytes(self, index):
+        """Bytes of a row of an output."""
+        shape, dtype = self.sinks[index]
+        return prod(shape) * np.dtype(dtype).itemsize
 
     def constant(self, value):
         """A constant of the program, kept once per value."""
@@ -142,16 +207,19 @@ class Builder:
         rows : (int, int)
             Rows per row of the batch, and fixed rows.
         """
+        more["phase"] = max(more.get("phase", 0), self.phase)
+        operands = self._before_updates(operands, more["phase"])
         reads, writes = [], []
         for spec, place in zip(OPS[op]["operands"].split(), operands, strict=False):
             if place is None:
                 continue
             mode = next(c for c in spec if c in "<>=")
+            if mode == "=" and (_stores(op, spec, d) or _copies_all(op, d)):
+                mode = ">"
             if mode in "<=":
                 reads.append(place)
             if mode in ">=":
                 writes.append(place)
-        more["phase"] = max(more.get("phase", 0), self.phase)
         row_mul, row_fix = rows
         if row_mul == 0 and cut == "rows":
             cut = "whole"
@@ -161,7 +229,7 @@ class Builder:
         self.instructions.append(
             Instruction(
                 op,
-                list(operands),
+                operands,
                 tuple(int(x) for x in d),
                 tuple(float(x) for x in f),
                 row_mul,
@@ -172,6 +240,7 @@ class Builder:
                 cost,
                 per_row * row_fix if cost_fix is None else cost_fix,
                 when=self.when,
+                index=len(self.instructions),
                 **more,
             )
         )
@@ -210,5 +279,6 @@ class Builder:
                 max(phase, self.phase),
                 label=label,
                 when=self.when,
+                index=len(self.instructions),
             )
         )

@@ -167,7 +167,7 @@ def compile_program(feeds, outputs=(), updates=(), optimizer=None, gradients=(),
     outputs : list of KerasTensor
         Handed to the caller row by row.
     updates : list of (Variable, KerasTensor)
-        New values of state.
+        New values of state. Of a variable that the optimizer trains, it is what the update goes on from.
     optimizer : Optimizer, optional
     gradients : list of (Variable, KerasTensor)
     batch : int
@@ -185,8 +185,12 @@ def compile_program(feeds, outputs=(), updates=(), optimizer=None, gradients=(),
     roots = outputs + [t for _, t in updates] + [g for _, g in gradients]
     order = topological(roots)
     _pack_weights(order)
-    plan = Plan(optimizer, gradients, order)
-    low = lower.Lowering(storage.engine(), feeds, [*outputs, *(t for _, t in updates), *plan.roots], outputs, batch)
+    trained = {v for v, _ in gradients} if optimizer is not None else ()
+    assigned = {v: t for v, t in updates if v in trained}
+    updates = [(v, t) for v, t in updates if v not in assigned]
+    plan = Plan(optimizer, gradients, order, assigned)
+    wanted = [*outputs, *(t for _, t in updates), *assigned.values(), *plan.roots]
+    low = lower.Lowering(storage.engine(), feeds, wanted, outputs, batch)
     plan.attach(low)
     if counts:
         fold_scalars(low, low.order, set(counts))

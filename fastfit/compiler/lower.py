@@ -73,6 +73,7 @@ class Lowering:
         self.kept = []  # tensors made while lowering: their ids must stay theirs
         self.blocks = {}
         self.dirty = set()
+        self.newest = False
 
     # Where values are ---------------------------------------------------------------------------------------------
 
@@ -268,6 +269,14 @@ class Lowering:
             self.users.setdefault(tensor, []).extend(nodes)
         return new
 
+    def run_newest(self, nodes):
+        """`run` for nodes that read what variables hold by now, and not what they held when the step began."""
+        self.newest = True
+        try:
+            self.run(nodes)
+        finally:
+            self.newest = False
+
     def run(self, nodes=None):
         """Lower every node that nothing else has taken in."""
         for node in self.order if nodes is None else nodes:
@@ -293,7 +302,7 @@ class Lowering:
         """The value of a variable, or this step's learning rate."""
         tensor = node.outputs[0]
         if node.operation == "variable":
-            self.places[id(tensor)] = self.b.storage(node.attrs["variable"]._storage)
+            self.places[id(tensor)] = self.b.storage(node.attrs["variable"]._storage, start=not self.newest)
         elif id(tensor) not in self.places:
             self.places[id(tensor)] = self.b.slot(())
             self.b.emit("rate", [self.places[id(tensor)]], (node.attrs["counter"],), rows=(0, 1), cut="whole")

@@ -85,20 +85,28 @@ def schedule(builder, batch):
 
 def _dependencies(instructions):
     """For each instruction the indices of those that must come before it."""
-    writers, readers, needs = {}, {}, []
+    writers, readers, first, needs = {}, {}, {}, []
+    for i, ins in enumerate(instructions):
+        for place in ins.reads:
+            if place.start:  # before all that changes it, wherever it was written
+                first.setdefault(place.key, []).append(i)
     for i, ins in enumerate(instructions):
         before = set()
         for place in ins.reads:
-            before.update(writers.get(place, ()))
+            if not place.start:
+                before.update(writers.get(place.key, ()))
         for place in ins.writes:
-            before.update(writers.get(place, ()))
-            before.update(readers.get(place, ()))
+            key = place.key
+            before.update(writers.get(key, ()))
+            before.update(readers.get(key, ()))
+            before.update(first.get(key, ()))
         before.discard(i)
         needs.append(before)
         for place in ins.reads:
-            readers.setdefault(place, []).append(i)
+            if not place.start:
+                readers.setdefault(place.key, []).append(i)
         for place in ins.writes:
-            writers.setdefault(place, []).append(i)
+            writers.setdefault(place.key, []).append(i)
     return needs
 
 

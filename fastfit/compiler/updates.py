@@ -9,6 +9,7 @@ their own. What cannot be traced is done by the optimizer in NumPy, as one host 
 from __future__ import annotations
 
 from fastfit.compiler import lower, neighbours, rules_dense
+from fastfit.compiler.builder import ALWAYS
 from fastfit.compiler.scalars import fold_scalars
 from fastfit.graph import storage, trace
 from fastfit.graph.tensor import KerasTensor, Node
@@ -28,6 +29,8 @@ class Plan:
     gradients : list of (Variable, KerasTensor)
     order : list of Node
         Of the graph that computes them, and everything else.
+    assigned : dict
+        Variable to the tensor that the step itself sets it to: the update goes on from there.
 
     Attributes
     ----------
@@ -37,8 +40,9 @@ class Plan:
         Whose iterations the program counts, and whose learning rates it takes.
     """
 
-    def __init__(self, optimizer, gradients, order):
+    def __init__(self, optimizer, gradients, order, assigned):
         self.parts, self.counters, self.roots = [], [], []
+        self.assigned, self.optimizer = assigned, optimizer
         self.known = {id(node) for node in order}
         if optimizer is None:
             return
@@ -56,7 +60,8 @@ class Plan:
             groups = optimizer.parts(gradients)
         for counter, (inner, pairs) in enumerate(groups):
             check_traceable(inner, pairs, len(groups))
-            self.parts.append(Part(inner, pairs, counter))
+            own = {v: self.assigned[v] for v, _ in pairs if v in self.assigned}
+            self.parts.append(Part(inner, pairs, counter, own))
             self.counters.append(inner)
         if type(optimizer) is MultiOptimizer:
             self.counters.append(optimizer)
@@ -65,13 +70,24 @@ class Plan:
         """Claim what updates take in, before the graph is lowered."""
         new = [n for n in low.order if id(n) not in self.known]
         fold_scalars(low, new)
+        if self.optimizer is not None:
+            changed = [*self.optimizer.acting.variables, *(v for part in self.parts for v in part.variables)]
+            low.b.updated = {id(v._storage) for v in changed}
         for part in self.parts:
             part.attach(low)
 
     def emit(self, low):
-        """Write the instructions that change variables, once the graph is lowered."""
-        for part in self.parts:
-            part.emit(low)
+        """Write the instructions that change variables, once the graph is lowered.
+
+        What updates are computed from comes before the first of them, whichever part it is for.
+        """
+        with low.b.marked(phase=1):
+            for v, tensor in self.assigned.items():
+                low.write(v, tensor)
+            for part in self.parts:
+                part.prepare(low)
+            for part in self.parts:
+                part.emit(low)
 
 
 class NotTraceable(Exception):
@@ -114,15 +130,20 @@ class HostPart:
 
     def __init__(self, optimizer, gradients, error):
         self.optimizer, self.gradients = optimizer, gradients
+        self.variables = [v for v, _ in gradients]
         self.reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         self.roots = [g for _, g in gradients]
 
     def attach(self, low):
         pass
 
+    def prepare(self, low):
+        pass
+
     def emit(self, low):
-        optimizer, variables = self.optimizer, [v for v, _ in self.gradients]
-        places = [low.place(g) for g in self.roots]
+        optimizer, variables = self.optimizer, self.variables
+        with low.b.marked(phase=0):
+            places = [low.place(g) for g in self.roots]
 
         def update(program, batch):
             arrays = [
@@ -144,10 +165,12 @@ class Part:
     pairs : list of (Variable, KerasTensor)
     counter : int
         Of its iterations.
+    before : dict
+        Variable to the tensor that the step has set it to before the update.
     """
 
-    def __init__(self, optimizer, pairs, counter):
-        self.optimizer, self.counter = optimizer, counter
+    def __init__(self, optimizer, pairs, counter, before):
+        self.optimizer, self.counter, self.before = optimizer, counter, before
         self.variables = [v for v, _ in pairs]
         self.every = optimizer.gradient_accumulation_steps or 1
         self.kernels = {v: kernel_of(optimizer, v) for v in self.variables}
@@ -168,13 +191,15 @@ class Part:
     def _trace(self, grads):
         """(gradients for the kernels, what variables without one are assigned), from gradients of a step."""
         with trace.Trace() as t:
+            t.updates.update(self.before)
             clipped = dict(zip(self.variables, self.optimizer.clip_gradients(grads), strict=True))
             traced = [v for v in self.variables if self.kernels[v] is None]
             if traced:
                 rate = KerasTensor((), "float32")
                 Node("rate", [], {"counter": self.counter}, [rate])
                 self.optimizer.decay_and_update([clipped[v] for v in traced], traced, rate)
-        return {v: clipped[v] for v in self.variables if self.kernels[v] is not None}, dict(t.updates)
+        assigned = {v: tensor for v, tensor in t.updates.items() if tensor is not self.before.get(v)}
+        return {v: clipped[v] for v in self.variables if self.kernels[v] is not None}, assigned
 
     def _due_roots(self):
         return [*self.final.values(), *self.assigned.values()]
@@ -194,39 +219,37 @@ class Part:
         else:
             self._pending = [self._accumulate(low, v) for v in self.variables]
 
+    def _when_due(self, low):
+        return low.b.marked(phase=1, when=(1, self.every, self.counter) if self.every > 1 else ALWAYS)
+
+    def prepare(self, low):
+        """What changes no variable of the model's: sums of gradients, and what is assigned in place of a kernel."""
+        if self.every == 1:
+            _save(low, self.assigned)
+            return
+        for emit in self._pending:
+            emit()
+        with self._when_due(low):
+            new = low.add(self._due_roots())
+            fold_scalars(low, new)
+            self._pending = [self._kernel(low, v) for v in self.final]
+            low.run_newest(new)
+            _save(low, self.assigned)
+
     def emit(self, low):
-        with low.b.marked(phase=1):
-            if self.every == 1:
-                _save(low, self.assigned)
+        """What changes variables."""
+        with self._when_due(low):
             for emit in self._pending:
                 emit()
-            if self.every == 1:
-                self._assign(low)
-            else:
-                with low.b.marked(phase=1, when=(1, self.every, self.counter)):
-                    self._emit_due(low)
-            if self.optimizer.use_ema:
-                self._emit_averages(low)
-            for v, tensor, error in self.constrained:
-                _emit_constraint(low, v, tensor, error)
-
-    def _emit_due(self, low):
-        """The update from the sum of several gradients."""
-        new = low.add(self._due_roots())
-        fold_scalars(low, new)
-        pending = [self._kernel(low, v) for v in self.final]
-        low.run(new)
-        _save(low, self.assigned)
-        for emit in pending:
-            emit()
-        self._assign(low)
-        for v in self.variables:
-            where = low.b.storage(self._sum(v)._storage)
-            low.b.emit("fill", [where], (_floats(v), 0), (0.0,), rows=(0, 1), cut="whole")
-
-    def _assign(self, low):
-        for v, tensor in self.assigned.items():
-            low.write(v, tensor)
+            for v, tensor in self.assigned.items():
+                low.write(v, tensor)
+            for v in self.variables if self.every > 1 else ():
+                where = low.b.storage(self._sum(v)._storage)
+                low.b.emit("fill", [where], (_floats(v), 0), (0.0,), rows=(0, 1), cut="whole")
+        if self.optimizer.use_ema:
+            self._emit_averages(low)
+        for v, tensor, error in self.constrained:
+            _emit_constraint(low, v, tensor, error)
 
     def _accumulate(self, low, variable):
         """Adds the gradient of this step to the sum."""
@@ -293,7 +316,9 @@ def _save(low, assigned):
     """Set aside what one variable is to get from another, before the other changes."""
     for tensor in assigned.values():
         where = low.places[id(tensor)]
-        if where.kind == "var":
+        if where.start:
+            low.places[id(tensor)] = low.b.at_start(where)
+        elif where.kind == "var":
             low.places[id(tensor)] = low.b.slot(tensor.shape, tensor.dtype, where.packed)
             size = low.b.storages[where.index].nbytes // 4
             low.b.copy(where, low.places[id(tensor)], size)
@@ -343,7 +368,7 @@ def _emit_constraint(low, variable, tensor, error):
     if error is None:
         new = low.add([tensor])
         fold_scalars(low, new)
-        low.run(new)
+        low.run_newest(new)
         low.write(variable, tensor)
         return
     place = low.b.storage(variable._storage)
