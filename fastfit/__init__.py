@@ -33,7 +33,10 @@ def __getattr__(name):
         return importlib.import_module(f"fastfit.{name}")
     if name in _NAMES:
         return getattr(importlib.import_module(f"fastfit.{_NAMES[name]}"), name)
-    raise AttributeError(f"module 'fastfit' has no attribute {name!r}")
+    if name.startswith("_"):
+        raise AttributeError(f"module 'fastfit' has no attribute {name!r}")
+    suggestions = importlib.import_module("fastfit.utils.suggestions")
+    return suggestions.unknown_attribute("fastfit", dict.fromkeys([*_MODULES, *_NAMES]))(name)
 
 
 def __dir__():

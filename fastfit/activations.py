@@ -2,6 +2,7 @@
 
 from fastfit import ops
 from fastfit.utils.registry import Registry
+from fastfit.utils.suggestions import unknown_attribute
 
 
 def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
@@ -207,3 +208,6 @@ def serialize(activation):
 def deserialize(config, custom_objects=None):
     """Return the activation function that `serialize` described."""
     return _REGISTRY.deserialize(config, custom_objects)
+
+
+__getattr__ = unknown_attribute(__name__, globals())

@@ -3,6 +3,7 @@
 from fastfit import ops
 from fastfit.config import epsilon
 from fastfit.utils.registry import Registry
+from fastfit.utils.suggestions import unknown_attribute
 
 
 def _norm(w, axis):
@@ -121,3 +122,6 @@ def serialize(constraint):
 def deserialize(config, custom_objects=None):
     """Return the constraint of a config."""
     return _REGISTRY.deserialize(config, custom_objects)
+
+
+__getattr__ = unknown_attribute(__name__, globals())

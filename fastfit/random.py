@@ -11,3 +11,6 @@ from fastfit.ops.random import randint as randint
 from fastfit.ops.random import shuffle as shuffle
 from fastfit.ops.random import truncated_normal as truncated_normal
 from fastfit.ops.random import uniform as uniform
+from fastfit.utils.suggestions import unknown_attribute
+
+__getattr__ = unknown_attribute(__name__, globals())

@@ -4,6 +4,7 @@ import math
 
 from fastfit import ops
 from fastfit.utils.registry import Registry
+from fastfit.utils.suggestions import unknown_attribute
 
 
 def _factor(value, name):
@@ -142,3 +143,6 @@ def serialize(regularizer):
 def deserialize(config, custom_objects=None):
     """Return the regularizer of a config."""
     return _REGISTRY.deserialize(config, custom_objects)
+
+
+__getattr__ = unknown_attribute(__name__, globals())

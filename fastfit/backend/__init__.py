@@ -19,6 +19,7 @@ from fastfit.utils.dtypes import is_int_dtype as is_int_dtype
 from fastfit.utils.dtypes import standardize_dtype as standardize_dtype
 from fastfit.utils.naming import clear_session as clear_session
 from fastfit.utils.naming import get_uid as get_uid
+from fastfit.utils.suggestions import unknown_attribute
 
 globals().update(_FUNCTIONS)
 
@@ -28,3 +29,5 @@ __all__ = [
     "standardize_dtype",
     *_FUNCTIONS,
 ]
+
+__getattr__ = unknown_attribute(__name__, globals())

@@ -15,3 +15,6 @@ from fastfit.callbacks.remote_monitor import RemoteMonitor as RemoteMonitor
 from fastfit.callbacks.swap_ema_weights import SwapEMAWeights as SwapEMAWeights
 from fastfit.callbacks.tensorboard import TensorBoard as TensorBoard
 from fastfit.callbacks.terminate_on_nan import TerminateOnNaN as TerminateOnNaN
+from fastfit.utils.suggestions import unknown_attribute
+
+__getattr__ = unknown_attribute(__name__, globals())

@@ -22,6 +22,7 @@ from fastfit.initializers.random import (
 )
 from fastfit.utils.naming import to_snake_case
 from fastfit.utils.registry import Registry
+from fastfit.utils.suggestions import unknown_attribute
 
 _CLASSES = (
     Zeros, Ones, Constant, Identity, STFT, RandomNormal, TruncatedNormal, RandomUniform, VarianceScaling, GlorotUniform,
@@ -99,3 +100,6 @@ def _is_numpy_dtype(dtype):
     except TypeError:
         return False
     return True
+
+
+__getattr__ = unknown_attribute(__name__, globals())

@@ -28,6 +28,7 @@ from fastfit.layers.reshaping import Permute as Permute
 from fastfit.layers.reshaping import RepeatVector as RepeatVector
 from fastfit.layers.reshaping import Reshape as Reshape
 from fastfit.utils.registry import Registry
+from fastfit.utils.suggestions import unknown_attribute
 
 
 def _is_public_layer(obj):
@@ -52,3 +53,6 @@ def get(identifier):
     if isinstance(identifier, Layer) or identifier is None:
         return identifier
     return _REGISTRY.deserialize(identifier)
+
+
+__getattr__ = unknown_attribute(__name__, globals())

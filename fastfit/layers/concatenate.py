@@ -2,6 +2,7 @@
 
 from fastfit import ops
 from fastfit.layers.merge import Merge, shape_list
+from fastfit.layers.shapes import is_integer
 
 
 class Concatenate(Merge):
@@ -14,7 +15,9 @@ class Concatenate(Merge):
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
-        self.axis = axis
+        if not is_integer(axis):
+            raise ValueError(f"Argument `axis` must be an integer. Received: axis={axis!r}")
+        self.axis = int(axis)
 
     def merge(self, inputs):
         return ops.concatenate(inputs, axis=self.axis)

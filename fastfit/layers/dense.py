@@ -5,6 +5,7 @@ from fastfit.graph.op import apply
 from fastfit.layers.input_spec import InputSpec
 from fastfit.layers.layer import Layer
 from fastfit.layers.legacy import rename_keywords
+from fastfit.layers.shapes import is_integer
 
 # Keras 1 spellings, by what they became.
 _OLD_NAMES = {
@@ -58,9 +59,9 @@ class Dense(Layer):
     ):
         old = rename_keywords("Dense", kwargs, _OLD_NAMES)
         units = old.get("units", units)
-        if isinstance(units, bool) or not hasattr(units, "__index__") or units <= 0:
+        if not is_integer(units) or units <= 0:
             raise ValueError(
-                f"Received an invalid value for `units`, expected a positive integer. Received: units={units}"
+                f"Received an invalid value for `units`, expected a positive integer. Received: units={units!r}"
             )
         for name in _NOT_OFFERED:
             value = kwargs.pop(name, None)

@@ -1,8 +1,11 @@
 """Dropout: random zeros while training."""
 
+from numbers import Real
+
 from fastfit.graph.randomness import SeedGenerator
 from fastfit.layers.layer import Layer
 from fastfit.layers.legacy import rename_keywords
+from fastfit.layers.shapes import standardize_shape
 from fastfit.ops import random
 
 
@@ -21,12 +24,12 @@ class Dropout(Layer):
     def __init__(self, rate=None, noise_shape=None, seed=None, **kwargs):
         rate = rename_keywords("Dropout", kwargs, {"p": "rate"}).get("rate", rate)
         super().__init__(**kwargs)
-        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+        if isinstance(rate, bool) or not isinstance(rate, Real) or not 0 <= rate <= 1:
             raise ValueError(
                 f"Invalid value received for argument `rate`. Expected a float value between 0 and 1. Received: {rate=}"
             )
-        self.rate = rate
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        self.rate = rate if isinstance(rate, (int, float)) else float(rate)
+        self.noise_shape = None if noise_shape is None else standardize_shape(noise_shape, "noise_shape")
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True

@@ -2,7 +2,7 @@
 
 from fastfit.graph.tensor import KerasTensor, Node
 from fastfit.layers.layer import Layer
-from fastfit.layers.shapes import dtype_name
+from fastfit.layers.shapes import dtype_name, is_integer, standardize_shape
 from fastfit.utils.naming import auto_name
 
 
@@ -60,8 +60,8 @@ class InputLayer(Layer):
         if shape is None and batch_shape is None:
             raise ValueError("You must pass a `shape` argument.")
         if shape is not None:
-            batch_shape = (batch_size, *standardize_shape(shape))
-        self.batch_shape = standardize_shape(batch_shape)
+            batch_shape = (_batch_size(batch_size), *standardize_shape(shape, "shape"))
+        self.batch_shape = standardize_shape(batch_shape, "batch_shape")
         self.dtype = dtype_name(dtype)
         self.optional = bool(optional)
         output = KerasTensor(self.batch_shape, self.dtype, name=self.name)
@@ -85,15 +85,10 @@ class InputLayer(Layer):
         return {**config, "name": self.name, "optional": self.optional}
 
 
-def standardize_shape(shape):
-    """Return a shape as a tuple of ints and None."""
-    if isinstance(shape, int):
-        raise ValueError(f"Argument `shape` must be a tuple, such as ({shape},). Received: shape={shape}")
-    shape = tuple(shape)
-    for d in shape:
-        if d is not None and (isinstance(d, (bool, float)) or int(d) < 0):
-            raise ValueError(f"Cannot convert '{shape}' to a shape. Every dimension must be None or an integer >= 0.")
-    return tuple(None if d is None else int(d) for d in shape)
+def _batch_size(value):
+    if value is None or (is_integer(value) and value > 0):
+        return value
+    raise ValueError(f"Argument `batch_size` must be a positive integer or None. Received: batch_size={value!r}")
 
 
 def Input(

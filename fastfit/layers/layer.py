@@ -17,10 +17,19 @@ from fastfit.layers.call_context import context, enter_call, get_mask, set_mask
 from fastfit.layers.described import Described
 from fastfit.layers.input_spec import assert_input_compatibility
 from fastfit.layers.members import KerasMembers
-from fastfit.layers.shapes import as_spec, dtype_name, has_tensor, map_shapes, shapes_of
+from fastfit.layers.shapes import (
+    as_spec,
+    dtype_name,
+    has_tensor,
+    is_integer,
+    map_shapes,
+    shapes_of,
+    standardize_shape,
+)
 from fastfit.layers.tracking import Tracked
 from fastfit.utils import limits, nest
 from fastfit.utils.naming import auto_name, name_scope
+from fastfit.utils.suggestions import did_you_mean
 
 _LEGACY_KEYWORDS = ("input_shape", "input_dim", "batch_input_shape", "weights", "autocast")
 
@@ -32,6 +41,12 @@ def _call_parameters(function):
     any_keyword = any(p.kind is p.VAR_KEYWORD for p in parameters)
     names = {p.name: p.default for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     return names, any_keyword
+
+
+def _constructor_arguments(cls):
+    """Return the names that the constructors of a layer's class and its bases take."""
+    names = {name for base in cls.__mro__ if base is not object for name in inspect.signature(base.__init__).parameters}
+    return names - {"self", "args", "kwargs"}
 
 
 def _wrap_build(build):
@@ -102,7 +117,8 @@ class Layer(Described, KerasMembers, Tracked):
     def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, name=None, **kwargs):
         legacy = {key: kwargs.pop(key) for key in _LEGACY_KEYWORDS if key in kwargs}
         if kwargs:
-            raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
+            hint = "".join(did_you_mean(key, _constructor_arguments(type(self))) for key in kwargs)
+            raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}{hint}")
         if name is None:
             name = auto_name(type(self).__name__)
         if not isinstance(name, str) or "/" in name:
@@ -115,6 +131,8 @@ class Layer(Described, KerasMembers, Tracked):
         self.built = False
         self.input_spec = None
         self.supports_masking = False
+        if not isinstance(trainable, (bool, int, np.bool_)):
+            raise ValueError(f"Argument `trainable` must be True or False. Received: trainable={trainable!r}")
         self._trainable = bool(trainable)
         self._input_shape_arg = None
         self._initial_weights = legacy.get("weights")
@@ -122,17 +140,22 @@ class Layer(Described, KerasMembers, Tracked):
 
     def _take_legacy_shape(self, legacy):
         shape = legacy.get("input_shape")
+        if shape is not None:
+            shape = standardize_shape(shape, "input_shape")
         if legacy.get("batch_input_shape") is not None:
-            shape = tuple(legacy["batch_input_shape"])[1:]
+            shape = standardize_shape(legacy["batch_input_shape"], "batch_input_shape")[1:]
         if legacy.get("input_dim") is not None:
-            shape = (legacy["input_dim"],)
+            dim = legacy["input_dim"]
+            if not is_integer(dim) or dim < 0:
+                raise ValueError(f"Argument `input_dim` must be an integer. Received: input_dim={dim!r}")
+            shape = (int(dim),)
         if shape is not None:
             warnings.warn(
                 "Do not pass an `input_shape`/`input_dim` argument to a layer. When using Sequential models, prefer "
                 "using an `Input(shape)` object as the first layer in the model instead.",
                 stacklevel=4,
             )
-            self._input_shape_arg = tuple(shape)
+            self._input_shape_arg = shape
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

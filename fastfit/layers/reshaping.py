@@ -5,6 +5,7 @@ import math
 from fastfit import ops
 from fastfit.layers.input_spec import InputSpec
 from fastfit.layers.layer import Layer
+from fastfit.layers.shapes import integers, is_integer
 
 
 class Reshape(Layer):
@@ -18,7 +19,7 @@ class Reshape(Layer):
 
     def __init__(self, target_shape, **kwargs):
         super().__init__(**kwargs)
-        target_shape = tuple(int(d) for d in target_shape)
+        target_shape = integers(target_shape, "target_shape")
         if target_shape.count(-1) > 1:
             raise ValueError(
                 "The `target_shape` argument must not contain more than one `-1` value. "
@@ -58,7 +59,7 @@ class Permute(Layer):
 
     def __init__(self, dims, **kwargs):
         super().__init__(**kwargs)
-        self.dims = tuple(dims)
+        self.dims = integers(dims, "dims")
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(
                 f"Invalid permutation argument `dims` for Permute Layer. The set of indices in `dims` must be "
@@ -87,11 +88,11 @@ class RepeatVector(Layer):
 
     def __init__(self, n, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(n, bool) or not isinstance(n, int):
-            raise TypeError(f"Expected an integer value for `n`. Received: n={n} (type: {type(n)})")
+        if not is_integer(n):
+            raise TypeError(f"Expected an integer value for `n`. Received: n={n!r} (type: {type(n)})")
         if n < 1:
             raise ValueError(f"Argument `n` should be a positive integer. Received: n={n}")
-        self.n = n
+        self.n = int(n)
         self.input_spec = InputSpec(ndim=2)
         self.built = True
 

@@ -54,6 +54,7 @@ from fastfit.losses.regression import (
     tversky,
 )
 from fastfit.utils.registry import Registry
+from fastfit.utils.suggestions import unknown_attribute
 
 __all__ = [
     "BinaryCrossentropy",
@@ -145,3 +146,6 @@ def serialize(loss):
 def deserialize(name, custom_objects=None):
     """Return the loss that `serialize` described."""
     return _REGISTRY.deserialize(name, custom_objects)
+
+
+__getattr__ = unknown_attribute(__name__, globals())

@@ -73,6 +73,7 @@ from fastfit.metrics.metric import Metric
 from fastfit.metrics.reduction import Mean, MeanMetricWrapper, Sum
 from fastfit.metrics.scores import F1Score, FBetaScore, R2Score
 from fastfit.utils.registry import Registry
+from fastfit.utils.suggestions import unknown_attribute
 
 __all__ = [
     "AUC",
@@ -197,3 +198,6 @@ def serialize(metric):
 def deserialize(config, custom_objects=None):
     """Return the metric that `serialize` described."""
     return _REGISTRY.deserialize(config, custom_objects)
+
+
+__getattr__ = unknown_attribute(__name__, globals())

@@ -55,7 +55,8 @@ class Sequential(Model):
         if not isinstance(layer, Layer):
             raise ValueError(
                 "Only instances of `keras.Layer` can be added to a Sequential model. "
-                f"Received: {layer} (of type {type(layer)})"
+                + (f"Make one of the class: `{layer.__name__}(...)`. " if isinstance(layer, type) else "")
+                + f"Received: {layer} (of type {type(layer)})"
             )
         if not self._layers and layer._input_shape_arg is not None:
             self._layers.append(InputLayer(shape=layer._input_shape_arg))

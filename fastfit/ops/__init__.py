@@ -14,3 +14,6 @@ from fastfit.ops.numpy import *  # noqa: F403
 from fastfit.ops.patterns import *  # noqa: F403
 from fastfit.ops.sequences import *  # noqa: F403
 from fastfit.ops.transforms import *  # noqa: F403
+from fastfit.utils.suggestions import unknown_attribute
+
+__getattr__ = unknown_attribute(__name__, globals())

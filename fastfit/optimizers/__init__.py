@@ -21,6 +21,7 @@ from fastfit.optimizers.rmsprop import RMSprop as RMSprop
 from fastfit.optimizers.schedule_free_adamw import ScheduleFreeAdamW as ScheduleFreeAdamW
 from fastfit.optimizers.serialization import REGISTRY
 from fastfit.optimizers.sgd import SGD as SGD
+from fastfit.utils.suggestions import unknown_attribute
 
 REGISTRY.add(
     *(SGD, RMSprop, Adam, AdamW, Adamax, Nadam, Adagrad, Adadelta, Ftrl, Lion, Lamb, Adafactor, Muon),
@@ -44,7 +45,7 @@ def get(identifier):
         found = deserialize({"class_name": identifier, "config": {}})
     if isinstance(found, Optimizer):
         return found
-    raise ValueError(f"Could not interpret optimizer identifier: {identifier}")
+    raise ValueError(REGISTRY._message(identifier))
 
 
 def serialize(optimizer):
@@ -55,3 +56,6 @@ def serialize(optimizer):
 def deserialize(config, custom_objects=None):
     """Return the optimizer of a config."""
     return REGISTRY.deserialize(config, custom_objects)
+
+
+__getattr__ = unknown_attribute(__name__, globals())

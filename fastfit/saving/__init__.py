@@ -12,3 +12,6 @@ from fastfit.utils.custom_objects import get_registered_object as get_registered
 from fastfit.utils.custom_objects import register_keras_serializable as register_keras_serializable
 from fastfit.utils.registry import deserialize_keras_object as deserialize_keras_object
 from fastfit.utils.registry import serialize_keras_object as serialize_keras_object
+from fastfit.utils.suggestions import unknown_attribute
+
+__getattr__ = unknown_attribute(__name__, globals())

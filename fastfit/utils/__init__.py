@@ -19,6 +19,9 @@ from fastfit.utils.py_dataset import unpack_x_y_sample_weight as unpack_x_y_samp
 from fastfit.utils.registry import deserialize_keras_object as deserialize_keras_object
 from fastfit.utils.registry import serialize_keras_object as serialize_keras_object
 from fastfit.utils.seeds import set_random_seed as set_random_seed
+from fastfit.utils.suggestions import unknown_attribute
 from fastfit.utils.terminal import disable_interactive_logging as disable_interactive_logging
 from fastfit.utils.terminal import enable_interactive_logging as enable_interactive_logging
 from fastfit.utils.terminal import is_interactive_logging_enabled as is_interactive_logging_enabled
+
+__getattr__ = unknown_attribute(__name__, globals())

@@ -13,6 +13,7 @@ from fastfit import config as settings
 from fastfit.utils import lambdas
 from fastfit.utils.custom_objects import CustomObjectScope, get_registered_name, get_registered_object, is_registered
 from fastfit.utils.naming import to_snake_case
+from fastfit.utils.suggestions import did_you_mean
 
 MODULE_ROOT = "keras"  # configs name Keras's modules, so that Keras can read them too
 
@@ -79,10 +80,12 @@ class Registry:
         return found
 
     def _message(self, identifier):
-        hint = self.hints.get(identifier, "") if isinstance(identifier, str) else ""
+        hint = f" {self.hints[identifier]}" if isinstance(identifier, str) and identifier in self.hints else ""
+        kind = "" if isinstance(identifier, str) else f" of type {type(identifier).__name__}"
+        hint = hint or did_you_mean(identifier, self.names)
         return (
-            f"Could not interpret {self.kind} identifier: {identifier!r}. {hint + ' ' if hint else ''}"
-            f"Expected a name, a config, a class, a function or an instance. Known names: {sorted(self.names)}"
+            f"Could not interpret {self.kind} identifier: {identifier!r}.{hint} "
+            f"Expected a name, a config, a class, a function or an instance. Received: {identifier!r}{kind}"
         )
 
     def get(self, identifier):
@@ -396,8 +399,9 @@ def _find(config, registered_name, name, custom_objects, registry):
             return table[name]
     if registry is not None and "module" not in config:
         raise ValueError(registry._message(name))
+    hint = did_you_mean(name, [k for candidate in _candidates(config, function, registry) for k in candidate.names])
     raise TypeError(
-        f"Could not locate {'function' if function else 'class'} {name!r}. Custom classes and functions must be "
+        f"Could not locate {'function' if function else 'class'} {name!r}.{hint} Custom classes and functions must be "
         "registered with `register_keras_serializable()`, before they are loaded, or be passed in `custom_objects`. "
         f"Received: config={config!r}"
     )
