@@ -18,17 +18,48 @@ from fastfit.graph import randomness
 from fastfit.graph.tensor import KerasTensor, topological
 
 RULES = {}
+# Of `rule`: the rule looks at whatever attributes there are, or hands all of them on.
+ANY = object()
 
 
-def rule(*names):
-    """Register a lowering rule for ops."""
+class Rule:
+    """A lowering rule, and the names of the attributes that it looks at."""
+
+    __slots__ = ("attrs", "function")
+
+    def __init__(self, function, attrs):
+        self.function, self.attrs = function, attrs
+
+    def __call__(self, low, node):
+        """Lower a node; False if the rule declines, as it does where it does not know an attribute."""
+        if node.attrs and self.attrs is not ANY and not is_plain(node, self.attrs):
+            return False
+        return self.function(low, node)
+
+
+def rule(*names, attrs=()):
+    """Register a lowering rule for ops.
+
+    Parameters
+    ----------
+    *names : str
+    attrs : blank-separated str or ANY
+        Attributes of the ops that the rule looks at. A node with another one, unless it has the value of its default,
+        is not given to the rule: none can be dropped in silence.
+    """
+    attrs = ANY if attrs is ANY else frozenset(attrs.split() if isinstance(attrs, str) else attrs)
 
     def register(function):
         for name in names:
-            RULES[name] = function
+            RULES[name] = Rule(function, attrs)
         return function
 
     return register
+
+
+def is_plain(node, attrs=()):
+    """Whether a node has no attributes but those named and defaults."""
+    return all(name in attrs for name in node.operation.given(node.attrs))
 
 
 class Lowering:
@@ -57,6 +88,7 @@ class Lowering:
         self.source_of = {}
         self.source_dtype = {}
         self.plain = {}
+        self.copies = {}
         self.sink_of = {}
         for tensor, dtype in feeds:
             self.source_of[id(tensor)] = len(self.b.sources)
@@ -72,7 +104,10 @@ class Lowering:
         self.known = {id(node) for node in self.order}
         self.kept = []  # tensors made while lowering: their ids must stay theirs
         self.blocks = {}
-        self.dirty = set()
+        # Panels whose padding is not 0, and about what it is; see panels.padding_of.
+        self.dirty = {}
+        # Panels whose padding is 0 if scalars that were multiplied in are finite; else all is lost, padding or not.
+        self.scaled = set()
         self.newest = False
 
     # Where values are ---------------------------------------------------------------------------------------------
@@ -88,6 +123,17 @@ class Lowering:
         where = self.places[id(x)]
         if where.packed:
             return self.unpacked(x, where)
+        return where
+
+    def host_place(self, x):
+        """`place`, where a host instruction can look: rows that the caller gets are out of its sight."""
+        where = self.place(x)
+        if where.kind == "sink":
+            if id(x) not in self.copies:
+                self.copies[id(x)] = self.b.slot(x.shape, x.dtype)
+                n = prod(x.shape[1:])
+                self.b.emit("copy_cols", [where, self.copies[id(x)]], (n, n, 0, 0, n))
+            return self.copies[id(x)]
         return where
 
     def gather(self, x, dtype):
@@ -108,9 +154,16 @@ class Lowering:
             self.gathered[key] = out
         return self.gathered[key]
 
+    def ids(self, x, classes):
+        """Location of class ids, in [0, classes) or not, as int32; None if they may be no integers."""
+        source = neighbours.strip_casts(x, classes)
+        if (id(source), "labels", classes) in self.gathered:
+            return self.gathered[id(source), "labels", classes]
+        return self.place(x) if self.kind(x) == "i" else None
+
     def labels(self, x, classes):
         """Location of class ids in [0, classes), checked while they are gathered; None if `x` is computed."""
-        x = neighbours.strip_casts(x)
+        x = neighbours.strip_casts(x, classes)
         if not self.note_labels(x, classes):
             return None
         key = (id(x), "labels", classes)
@@ -125,7 +178,7 @@ class Lowering:
 
     def note_labels(self, x, classes):
         """Remember that a source holds class ids in [0, classes); False if `x` is no source."""
-        x = neighbours.strip_casts(x)
+        x = neighbours.strip_casts(x, classes)
         if id(x) not in self.source_of:
             return False
         index = self.source_of[id(x)]
@@ -314,14 +367,20 @@ class Lowering:
             self.places[id(node.outputs[0])] = self.b.constant(node.attrs["value"])
             return
         function = RULES.get(node.operation.name)
-        if function is None or function(self, node) is False:
+        if function is None or (is_empty(node) and node.operation.name != "concatenate"):
+            self.host(node)
+        elif function(self, node) is False:
             self.host(node)
 
     def host(self, node):
         """The op's NumPy meaning, called on views."""
         if node.operation.name.startswith("sparse_c"):
             self.note_labels(node.inputs[0], node.inputs[1].shape[node.attrs.get("axis", -1)])
-        inputs = [self.place(x) if isinstance(x, KerasTensor) else x for x in node.inputs]
+        if all(0 in t.shape for t in node.outputs):
+            for tensor in node.outputs:
+                self.places[id(tensor)] = self.b.slot(tensor.shape, tensor.dtype)
+            return
+        inputs = [self.host_place(x) if isinstance(x, KerasTensor) else x for x in node.inputs]
         outputs = [self.b.slot(t.shape, t.dtype) for t in node.outputs]
         specs = [(x.shape, x.dtype) if isinstance(x, KerasTensor) else None for x in node.inputs]
         function = HostCall(
@@ -391,6 +450,8 @@ class HostCall:
 
 def view(program, where, spec, batch, writable=False):
     """An array on a location of a running program; of conditions a copy, unless it is to be written."""
+    if where.kind not in ("slot", "var") or where.packed:
+        raise TypeError(f"A host instruction sees row-major slots and variables only. Received: {where}")
     rows = batch * getattr(spec[0], "times", 1)
     shape = tuple(rows if n is None else n for n in spec[0])
     if where.kind == "slot":
@@ -421,6 +482,11 @@ def check_sink(tensor):
 
 def is_f32(*tensors):
     return all(not isinstance(t, KerasTensor) or t.dtype == "float32" for t in tensors)
+
+
+def is_empty(node):
+    """Whether a node reads or makes something without elements: then NumPy has little to do, and knows how."""
+    return any(0 in x.shape for x in (*node.inputs, *node.outputs) if isinstance(x, (KerasTensor, np.ndarray)))
 
 
 def shape_of(x):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from fastfit.graph.tensor import KerasTensor
 
 # Ops that keep the memory of their input.
@@ -29,6 +31,8 @@ def activation_after(readers, z, ops, sinks):
     name = getattr(node.operation, "name", None)
     if ops.get(name, {}).get("kind") != "u" or len(node.inputs) != 1 or node.outputs[0].dtype != "float32":
         return None
+    if node.operation.given(node.attrs):  # such as the decimals of round, which no kernel knows
+        return None
     return node
 
 
@@ -41,15 +45,27 @@ def strip_reshapes(x):
     return x
 
 
-def strip_casts(x):
-    """The tensor that `x` is but for its shape and dtype: class ids survive both."""
-    while (
-        isinstance(x, KerasTensor)
-        and x.node is not None
-        and getattr(x.node.operation, "name", None) in (*VIEWS, "cast")
-    ):
-        x = x.node.inputs[0]
+# Dtypes that hold every class id, and what is none as what is none.
+HOLDS_IDS = ("int32", "int64", "uint32", "uint64", "float64")
+# Up to here float32 has every integer.
+FLOAT_IDS = 1 << 24
+
+
+def strip_casts(x, classes):
+    """The tensor of class ids in [0, classes) that `x` is but for its shape and a dtype that all ids survive."""
+    while isinstance(x, KerasTensor) and x.node is not None:
+        name, below = getattr(x.node.operation, "name", None), x.node.inputs[0] if x.node.inputs else None
+        if name not in (*VIEWS, "cast") or (name == "cast" and not _keeps_ids(below, x.dtype, classes)):
+            break
+        x = below
     return x
+
+
+def _keeps_ids(x, dtype, classes):
+    if not isinstance(x, KerasTensor):
+        return False
+    wide = dtype in HOLDS_IDS or (dtype == "float32" and classes <= FLOAT_IDS)
+    return wide or np.can_cast(x.dtype, dtype)
 
 
 def gradient_terms(tensor, readers, op):

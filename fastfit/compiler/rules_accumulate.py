@@ -50,7 +50,7 @@ def sum_rows64(low, node):
     return None
 
 
-@rule("sum_above64")
+@rule("sum_above64", attrs="below")
 def sum_above64(low, node):
     x, w, limits = node.inputs
     y, a = node.outputs[0], node.outputs[0].shape[1]
@@ -74,7 +74,7 @@ def sum_above64(low, node):
     return None
 
 
-@rule("sum_into64")
+@rule("sum_into64", attrs="size")
 def sum_into64(low, node):
     w, index = node.inputs
     if not is_f32(w) or not isinstance(index, KerasTensor) or low.kind(index) != "i" or leading(index.shape) is None:

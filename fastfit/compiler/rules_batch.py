@@ -18,7 +18,7 @@ def batch_size(low, node):
     return None
 
 
-@rule("axis_size")
+@rule("axis_size", attrs="axis dtype")
 def axis_size(low, node):
     y = node.outputs[0]
     times = node.inputs[0].shape.times

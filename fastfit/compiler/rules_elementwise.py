@@ -36,7 +36,7 @@ INT_UNARY = {
 }
 
 
-@rule(*(name for name, op in OPS.items() if op["kind"] == "u"), "bitwise_not")
+@rule(*(name for name, op in OPS.items() if op["kind"] == "u"), "bitwise_not", attrs="decimals")
 def unary(low, node):
     x, y = node.inputs[0], node.outputs[0]
     if in_panels(low, node):
@@ -170,7 +170,7 @@ def where(low, node):
     return None
 
 
-@rule("cast")
+@rule("cast", attrs="dtype")
 def cast(low, node):
     x, y = node.inputs[0], node.outputs[0]
     if not isinstance(x, KerasTensor):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from fastfit import config
-from fastfit.compiler.lower import leading, rule, shape_of
+from fastfit.compiler.lower import ANY, leading, rule, shape_of
 from fastfit.graph.op import apply as A
 from fastfit.graph.shapes import axis_in
 from fastfit.graph.tensor import KerasTensor
@@ -89,7 +89,7 @@ FORMULAS = {
 }
 
 
-@rule(*FORMULAS)
+@rule(*FORMULAS, attrs=ANY)
 def formula(low, node):
     x, y = node.inputs[0], node.outputs[0]
     if not isinstance(x, KerasTensor) or leading(y.shape) is None or leading(x.shape) is None or 0 in x.shape:
@@ -178,7 +178,7 @@ CROSSENTROPIES = {
 }
 
 
-@rule(*CROSSENTROPIES)
+@rule(*CROSSENTROPIES, attrs=ANY)
 def crossentropy(low, node):
     target, output = node.inputs[:2]
     name = node.operation.name

@@ -11,7 +11,7 @@ def last_axis(node, x):
     return isinstance(axis, int) and axis % len(x.shape) == len(x.shape) - 1
 
 
-@rule("softmax", "softmax_grad")
+@rule("softmax", "softmax_grad", attrs="axis")
 def softmax(low, node):
     y = node.outputs[0]
     if not last_axis(node, y):
@@ -97,7 +97,7 @@ def error_mean_grad(low, node):
     return None
 
 
-@rule("hit_sparse", "hit_dense", "hit_binary")
+@rule("hit_sparse", "hit_dense", "hit_binary", attrs="threshold")
 def hits(low, node):
     target, p = node.inputs
     y = node.outputs[0]
@@ -106,9 +106,14 @@ def hits(low, node):
         return False
     c = p.shape[-1]
     if name == "hit_sparse":
-        t = low.labels(target, c)
-        if t is None:
+        if not isinstance(target, KerasTensor) or low.kind(target) is None or leading(target.shape) is None:
             return False
+        t = low.ids(target, c)
+        if t is None:  # ids as floats: a part of one hits nothing
+            place = apply("cast", apply("argmax", p, axis=-1), dtype="float32")
+            hit = apply("equal", place, apply("reshape_like", target, place))
+            low.expand(node, apply("cast", hit, dtype="float32"))
+            return None
     elif not is_f32(target) or target.shape != p.shape:
         return False
     else:

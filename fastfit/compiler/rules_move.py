@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from fastfit.compiler.broadcasting import emit_map
-from fastfit.compiler.lower import leading, rows_and_width, rule, shape_of
+from fastfit.compiler.lower import ANY, leading, rows_and_width, rule, shape_of
 from fastfit.graph.op import apply
 from fastfit.graph.shapes import axes_in, axis_in
 from fastfit.graph.tensor import KerasTensor
@@ -76,7 +76,7 @@ def move_map(node, shape, batched, attrs):
     return shifted[0] if alike else None
 
 
-@rule(*KEEPS_ROWS)
+@rule(*KEEPS_ROWS, attrs=ANY)
 def move(low, node):
     x, y, name = node.inputs[0], node.outputs[0], node.operation.name
     kind = low.kind(x)
@@ -105,7 +105,7 @@ def emit_move(low, x, y, index, kind, fill=0.0):
         emit_map(low, low.place(x), low.out(y), index, width, kind, rows, float(fill))
 
 
-@rule("getitem_grad", "diagonal_grad", "pad_grad")
+@rule("getitem_grad", "diagonal_grad", "pad_grad", attrs=ANY)
 def move_back(low, node):
     """The adjoint of a move: elements go back where they came from, and add up."""
     dy, x = node.inputs
@@ -160,7 +160,7 @@ def constant_take(node, x, indices, axis):
     return np.take(places, np.asarray(indices).astype(np.int64), axis=axis - int(batched))
 
 
-@rule("take")
+@rule("take", attrs="axis")
 def take(low, node):
     x, indices = node.inputs
     y, axis = node.outputs[0], node.attrs.get("axis")
@@ -191,7 +191,7 @@ def take(low, node):
     return None
 
 
-@rule("scatter_add")
+@rule("scatter_add", attrs="axis")
 def scatter_add(low, node):
     dy, indices, like = node.inputs
     y = node.outputs[0]
@@ -210,7 +210,7 @@ def scatter_add(low, node):
     return None
 
 
-@rule("segment_sum")
+@rule("segment_sum", attrs="num_segments")
 def segment_sum(low, node):
     data, ids = node.inputs
     y = node.outputs[0]
@@ -233,7 +233,7 @@ def emit_lookup_grad(low, dy, indices, y, drop):
     )
 
 
-@rule("take_along_axis", "put_along_axis")
+@rule("take_along_axis", "put_along_axis", attrs="axis")
 def along(low, node):
     x, indices = node.inputs[:2]
     y, forward = node.outputs[0], node.operation.name == "take_along_axis"
@@ -261,7 +261,7 @@ def along(low, node):
     return None
 
 
-@rule("one_hot")
+@rule("one_hot", attrs="num_classes axis dtype")
 def one_hot(low, node):
     x, y = node.inputs[0], node.outputs[0]
     n, axis, dtype = node.attrs["num_classes"], node.attrs.get("axis", -1), node.attrs.get("dtype", "float32")
@@ -279,7 +279,7 @@ def one_hot(low, node):
     return None
 
 
-@rule("argsort")
+@rule("argsort", attrs="axis")
 def argsort(low, node):
     x, y = node.inputs[0], node.outputs[0]
     if not isinstance(x, KerasTensor) or low.kind(x) != "f" or leading(x.shape) is None:
@@ -299,7 +299,7 @@ def argsort(low, node):
     return None
 
 
-@rule("sort", "top_k")
+@rule("sort", "top_k", attrs="axis k sorted")
 def sort(low, node):
     x = node.inputs[0]
     if not isinstance(x, KerasTensor) or low.kind(x) != "f" or leading(x.shape) is None:
@@ -317,7 +317,7 @@ def sort(low, node):
     return None
 
 
-@rule("digitize")
+@rule("digitize", attrs="bins")
 def digitize(low, node):
     x, bins = node.inputs[0], np.asarray(node.attrs["bins"])
     if not isinstance(x, KerasTensor) or low.kind(x) != "f" or leading(x.shape) is None:
@@ -328,7 +328,7 @@ def digitize(low, node):
     return None
 
 
-@rule("searchsorted")
+@rule("searchsorted", attrs="side")
 def search(low, node):
     """Places among known limits."""
     limits, x = node.inputs
@@ -352,7 +352,7 @@ def search(low, node):
     return None
 
 
-@rule("in_top_k")
+@rule("in_top_k", attrs="k")
 def in_top_k(low, node):
     targets, predictions = node.inputs
     y = node.outputs[0]

@@ -65,7 +65,7 @@ def emit_products(low, x, z, y, xs, zs):
     return None
 
 
-@rule("einsum")
+@rule("einsum", attrs="subscripts")
 def einsum(low, node):
     """Two operands as a product of matrices, or of a gradient; one as a sum."""
     y = node.outputs[0]

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from fastfit.compiler.lower import is_f32, leading, rows_and_width, rule
+from fastfit.compiler.lower import ANY, is_f32, leading, rows_and_width, rule
 from fastfit.compiler.rules_batch import is_batch_size
 from fastfit.graph.tensor import KerasTensor
 
 
-@rule("dropout")
+@rule("dropout", attrs="rate seed stream")
 def dropout(low, node):
     x, y = node.inputs[0], node.outputs[0]
-    if node.attrs.get("noise_shape") is not None or not is_f32(x, y) or leading(y.shape) is None:
+    if not is_f32(x, y) or leading(y.shape) is None:
         return False
     rows, a = rows_and_width(y.shape)
     low.b.emit(
@@ -37,7 +37,7 @@ RANDOM = {
 }
 
 
-@rule(*RANDOM, *(f"{name}_like" for name in RANDOM))
+@rule(*RANDOM, *(f"{name}_like" for name in RANDOM), attrs=ANY)
 def random(low, node):
     y = node.outputs[0]
     name = node.operation.name.removesuffix("_like")

@@ -25,7 +25,7 @@ CUMULATE = {name: code for code, name in enumerate(("cumsum", "cumprod", "cummax
 INT = {name: (("int_last", code), ("int_rows", code)) for code, name in enumerate(("sum", "max", "min"))}
 
 
-@rule("sum", "mean", "max", "min", "prod", "any", "all", "count_nonzero")
+@rule("sum", "mean", "max", "min", "prod", "any", "all", "count_nonzero", attrs="axis keepdims")
 def reduce(low, node):
     x, y = node.inputs[0], node.outputs[0]
     name, axis = node.operation.name, node.attrs.get("axis")
@@ -92,7 +92,7 @@ def emit_rows(low, place, out, a, rows, over, mean):
     low.b.emit(over[0], [place, out], (a, *over[1:]), (1.0,), rows=rows, cut="whole", cost=a * max(rows[0], 1))
 
 
-@rule("argmax", "argmin")
+@rule("argmax", "argmin", attrs="axis keepdims")
 def arg(low, node):
     x, y = node.inputs[0], node.outputs[0]
     axis = node.attrs.get("axis")
@@ -116,7 +116,7 @@ def arg(low, node):
     return None
 
 
-@rule(*CUMULATE)
+@rule(*CUMULATE, attrs="axis")
 def cumulate(low, node):
     x, y = node.inputs[0], node.outputs[0]
     if not isinstance(x, KerasTensor) or low.kind(x) != "f" or y.dtype != "float32" or leading(x.shape) is None:

@@ -10,7 +10,10 @@ from fastfit.compiler.rules_batch import is_batch_size
 from fastfit.graph.tensor import KerasTensor
 
 
-@rule("reshape", "expand_dims", "squeeze", "reshape_like", "stop_gradient", "identity", "with_gradient")
+@rule(
+    "reshape", "expand_dims", "squeeze", "reshape_like", "stop_gradient", "identity", "with_gradient",
+    attrs="newshape axis gradient",
+)  # fmt: skip
 def reshape(low, node):
     x, y = node.inputs[0], node.outputs[0]
     if not isinstance(x, KerasTensor) or leading(x.shape) is None or leading(y.shape) is None:
@@ -23,7 +26,7 @@ def reshape(low, node):
     return None
 
 
-@rule("constant")
+@rule("constant", attrs="value")
 def constant(low, node):
     y = node.outputs[0]
     value = node.attrs["value"]
@@ -33,7 +36,7 @@ def constant(low, node):
     return None
 
 
-@rule("full", "full_like")
+@rule("full", "full_like", attrs="shape value dtype")
 def full(low, node):
     y = node.outputs[0]
     kind = low.kind(y)
@@ -60,7 +63,7 @@ def full(low, node):
     return None
 
 
-@rule("concatenate", "stack")
+@rule("concatenate", "stack", attrs="axis")
 def concatenate(low, node):
     y = node.outputs[0]
     rank = len(y.shape)
@@ -88,7 +91,7 @@ def concatenate(low, node):
     return None
 
 
-@rule("broadcast_to", "broadcast_like")
+@rule("broadcast_to", "broadcast_like", attrs="shape")
 def broadcast_to(low, node):
     x, y = node.inputs[0], node.outputs[0]
     kind = low.kind(y)

@@ -1,6 +1,8 @@
 """The op table: one row per op, with its shape rule, its NumPy meaning, its gradient and its native form."""
 
+import inspect
 import math
+from functools import cached_property
 
 import numpy as np
 
@@ -67,6 +69,21 @@ class Op:
 
     def __repr__(self):
         return f"<Op {self.name}>"
+
+    @cached_property
+    def parameters(self):
+        """The parameters of the meaning; none of NumPy's ufuncs, which take arrays only."""
+        if isinstance(self.meaning, np.ufunc):
+            return {}
+        return inspect.signature(self.meaning).parameters
+
+    def given(self, attrs):
+        """The names of the attributes that are not as they are by default."""
+        return [name for name, value in attrs.items() if not self._is_default(name, value)]
+
+    def _is_default(self, name, value):
+        default = self.parameters[name].default if name in self.parameters else inspect.Parameter.empty
+        return default is value or (type(default) is type(value) in (int, float, bool, str) and default == value)
 
 
 def define(name, shape, meaning, grad=None, native=None, **options):

@@ -1,6 +1,7 @@
 """Means of loss functions, and of correlations."""
 
 from fastfit import config, losses, ops
+from fastfit.graph.op import apply
 from fastfit.losses.loss import squeeze_or_expand_to_same_rank, to_float
 from fastfit.metrics.reduction import Mean, MeanMetricWrapper
 
@@ -37,6 +38,13 @@ def concordance_correlation(y_true, y_pred, axis=-1):
         + ops.square(t_mean - p_mean)
     )
     return ops.mean(covariance * 2.0 / (spread + config.epsilon()), axis=axis)
+
+
+def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
+    """Return -log p[y] of class ids; 0 for what is the id of no class, as for ``ignore_class``."""
+    # Not the array itself, whose ids the loss wants in range: a metric beside a loss that ignores some sees those too.
+    y_true = apply("identity", ops.convert_to_tensor(y_true))
+    return losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits, ignore_class, axis)
 
 
 class _Error(MeanMetricWrapper):
@@ -98,7 +106,7 @@ class CategoricalCrossentropy(
 
 
 class SparseCategoricalCrossentropy(
-    _Error, function=losses.sparse_categorical_crossentropy, order="name dtype from_logits ignore_class axis"
+    _Error, function=sparse_categorical_crossentropy, order="name dtype from_logits ignore_class axis"
 ):
     """Mean crossentropy of class ids; targets of ``ignore_class`` are not counted."""
 

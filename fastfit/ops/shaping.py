@@ -136,7 +136,7 @@ def reshape(x, newshape):
     if isinstance(newshape, (list, tuple)):
         newshape = [-1 if d is None else d for d in newshape]
     static, dims = split_shape(newshape)
-    if len(dims) == 1 and -1 not in static:  # the one size that is not known needs no tensor
+    if len(dims) == 1 and -1 not in static and 0 not in static:  # the one size that is not known needs no tensor
         return apply("reshape", x, newshape=tuple(-1 if d is None else d for d in static))
     return apply("reshape", x, *dims, newshape=static)
 

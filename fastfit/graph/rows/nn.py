@@ -16,14 +16,14 @@ def _axis(axis):
 def softmax(x, axis=-1):
     """Return exp(x) / sum(exp(x)), shifted by the maximum."""
     axis = _axis(axis)
-    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
 def log_softmax(x, axis=-1):
     """Return x - log(sum(exp(x))), shifted by the maximum."""
     axis = _axis(axis)
-    shifted = x - np.max(x, axis=axis, keepdims=True)
+    shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 

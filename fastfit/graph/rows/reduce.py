@@ -117,7 +117,7 @@ _reduction("std", np.std, _std_grad, promote="float")
 
 def logsumexp(x, axis=None, keepdims=False):
     """Return log(sum(exp(x))) without overflow."""
-    top = np.max(x, axis=axis, keepdims=True)
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, np.zeros((), np.asarray(x).dtype))
     with np.errstate(divide="ignore"):
         y = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top

@@ -240,8 +240,11 @@ define(
 
 
 def _in_top_k(targets, predictions, k):
-    targets = np.asarray(targets).astype(np.int64)
-    chosen = np.take_along_axis(np.asarray(predictions), targets[..., None], -1)
+    # an id of no class, such as one that the loss ignores, is among no classes; as in Keras, those below 0 count back
+    targets, n = np.asarray(targets).astype(np.int64), np.shape(predictions)[-1]
+    known = (targets >= -n) & (targets < n)
+    chosen = np.take_along_axis(np.asarray(predictions), np.where(known, targets, 0)[..., None], -1)
+    chosen = np.where(known[..., None], chosen, np.nan)
     higher = np.sum(predictions > chosen, axis=-1)  # ties at the boundary count
     return (higher < k) & np.isfinite(chosen[..., 0])
 
