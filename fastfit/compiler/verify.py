@@ -109,7 +109,7 @@ def _walk(builder, plan, written):
                         continue
                     writes = written.get(key)
                     if writes is None:
-                        if kind != "var":
+                        if kind != "var" and not (kind == "slot" and slots[place.index].bytes == 0):
                             raise CompilerFault(f"{_name(ins)} reads {place}, which nothing writes")
                         continue
                     want = 0 if place.start else bisect_left(writes, ins.index)
@@ -236,8 +236,8 @@ def _check_borrowed(builder, ins, place):
 
 
 def _check_sinks(builder, written):
-    for index in range(len(builder.sinks)):
-        if index * len(KINDS) + KINDS["sink"] not in written:
+    for index, (shape, _) in enumerate(builder.sinks):
+        if 0 not in shape and index * len(KINDS) + KINDS["sink"] not in written:
             raise CompilerFault(f"nothing writes output {index}")
 
 
