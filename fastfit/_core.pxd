@@ -34,6 +34,7 @@ cdef extern from "fastfit.h" nogil:
     ctypedef struct ff_op_info:
         const char *name
         const char *operands
+        const char *facts
         const char *doc
         int shape
         int flags
@@ -41,8 +42,19 @@ cdef extern from "fastfit.h" nogil:
         int slots
     enum: FF_INPLACE
     enum: FF_BORROW
+    enum: FF_CALLBACK
     size_t ff_op_count()
     const ff_op_info *ff_op_get(size_t id)
+    const char *ff_code_list(size_t index)
+    const char *const *ff_code_names(const char *list)
+    ctypedef struct ff_sizes:
+        size_t align
+        size_t row_multiple
+        size_t part_rows
+        size_t dw_pack_rows
+        size_t weight_rows
+        size_t counters
+    ff_sizes ff_program_sizes()
 
     enum: FF_TILE
     enum: FF_POWERS
@@ -94,6 +106,7 @@ cdef extern from "fastfit.h" nogil:
         size_t n_sinks
         const ff_opt_variant *opts
         size_t n_opts
+        size_t n_hosts
     ctypedef struct ff_program:
         pass
     ctypedef int ff_host_fn(void *ctx, size_t index, size_t batch) noexcept

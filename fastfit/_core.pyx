@@ -12,10 +12,6 @@ from libc.string cimport memcpy, memset
 
 cnp.import_array()
 
-# Source element types in the order of ff_dtype.
-DTYPES = ("float32", "float64", "float16", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
-          "bool")
-
 # Layouts of the C structures, for descriptions built in Python.
 INSTR = np.dtype([("op", "u4"), ("count", "u4"), ("p", "u4", (8, 2)), ("d", "u8", 8), ("f", "f4", 8),
                   ("row_mul", "u8"), ("row_fix", "u8")], align=True)
@@ -61,13 +57,37 @@ cdef int check(ff_status status, ff_error *err) except -1:
     raise FastfitError(f"{ff_status_text(status).decode()}: {text}")
 
 
+def _code_table():
+    cdef const char *const *names
+    cdef size_t i = 0, k
+    table = {}
+    while ff_code_list(i) != NULL:
+        names = ff_code_names(ff_code_list(i))
+        k = 0
+        codes = {}
+        while names[k] != NULL:
+            codes[names[k].decode()] = k
+            k += 1
+        table[ff_code_list(i).decode()] = codes
+        i += 1
+    return table
+
+
+# Of each list of csrc/include/ff_codes.inc: names to the codes that stand for them in dimensions.
+CODES = _code_table()
+# Element types of sources and sinks, in the order of their codes.
+DTYPES = tuple(CODES["dtype"])
+# What a description has to keep to; see ff_sizes in csrc/include/fastfit.h.
+SIZES = ff_program_sizes()
+
+
 def op_table():
     """Every native instruction.
 
     Returns
     -------
     dict
-        Name to a dict of id, operands, doc, shape, flags, kind and slots.
+        Name to a dict of id, operands, facts, doc, shape, inplace, borrow, callback, kind and slots.
     """
     cdef size_t i
     cdef const ff_op_info *info
@@ -75,9 +95,10 @@ def op_table():
     for i in range(1, ff_op_count()):
         info = ff_op_get(i)
         table[info.name.decode()] = {
-            "id": i, "operands": info.operands.decode(), "doc": info.doc.decode(),
+            "id": i, "operands": info.operands.decode(), "facts": info.facts.decode(), "doc": info.doc.decode(),
             "shape": ("rows", "grid", "weight", "whole")[info.shape], "inplace": bool(info.flags & FF_INPLACE),
-            "borrow": bool(info.flags & FF_BORROW), "kind": chr(info.kind), "slots": info.slots}
+            "borrow": bool(info.flags & FF_BORROW), "callback": bool(info.flags & FF_CALLBACK),
+            "kind": chr(info.kind), "slots": info.slots}
     return table
 
 
@@ -477,6 +498,7 @@ cdef class Program:
         desc.n_sinks = len(c_sinks)
         desc.opts = <const ff_opt_variant *>cnp.PyArray_DATA(c_opts)
         desc.n_opts = len(c_opts)
+        desc.n_hosts = len(host_functions)
         self.engine = engine
         self.variables = list(variables)
         self.host_functions = list(host_functions)
@@ -587,8 +609,8 @@ cdef class Program:
                 raise ValueError(f"source {i} is empty")
         for i in range(len(sinks)):
             a = sinks[i]
-            if not cnp.PyArray_IS_C_CONTIGUOUS(a) or not cnp.PyArray_ISWRITEABLE(a):
-                raise ValueError(f"sink {i} must be C-contiguous and writable")
+            if not cnp.PyArray_IS_C_CONTIGUOUS(a) or not cnp.PyArray_ISWRITEABLE(a) or not cnp.PyArray_ISALIGNED(a):
+                raise ValueError(f"sink {i} must be C-contiguous, aligned and writable")
             if cnp.PyArray_NBYTES(a) < (stop - start) * <uint64_t>self.sink_columns[i]["row_bytes"]:
                 raise ValueError(f"sink {i} is too small for {stop - start} rows")
             c_sinks[i] = cnp.PyArray_DATA(a)

@@ -54,15 +54,29 @@ void ff_engine_unpack(const ff_engine *engine, const float *packed, size_t k, si
 
 /* ---- the op table ---- */
 typedef enum ff_op_shape { FF_SHAPE_ROWS, FF_SHAPE_GRID, FF_SHAPE_WEIGHT, FF_SHAPE_WHOLE } ff_op_shape;
-enum { FF_INPLACE = 1, FF_BORROW = 2 };
+enum { FF_INPLACE = 1, FF_BORROW = 2, FF_CALLBACK = 4 };
 
 typedef struct ff_op_info {
-    const char *name, *operands, *doc;
+    const char *name, *operands, *facts, *doc; /* see ff_ops.inc */
     int shape, flags, kind; /* kind: 'o' op, 'p' optimizer, 'u' unary, 'b' binary */
     int slots;              /* optimizers: how many slots */
 } ff_op_info;
 size_t ff_op_count(void);                 /* ids run from 1 to ff_op_count()-1 */
 const ff_op_info *ff_op_get(size_t id);   /* NULL: no such op */
+/* Codes that stand for names in dimensions (ff_codes.inc): names of the lists, NULL behind the
+ * last; and a list's names in the order of their codes, NULL-terminated, or NULL. */
+const char *ff_code_list(size_t index);
+const char *const *ff_code_names(const char *list);
+/* Sizes that whoever describes programs has to know. */
+typedef struct ff_sizes {
+    size_t align;        /* of a slot's offset with power 0, bytes */
+    size_t row_multiple; /* batches are reserved in multiples of so many rows */
+    size_t part_rows;    /* blocks of rows of a gradient have a divisor of it */
+    size_t dw_pack_rows; /* from so many rows on, a weight gradient packs its input */
+    size_t weight_rows;  /* blocks of weight rows are multiples of it */
+    size_t counters;     /* a program has at most so many */
+} ff_sizes;
+ff_sizes ff_program_sizes(void);
 
 /* ---- programs ---- */
 typedef enum ff_operand_kind { FF_NONE, FF_SLOT, FF_VAR, FF_SOURCE, FF_SINK, FF_OPERAND_KINDS } ff_operand_kind;
@@ -144,6 +158,7 @@ typedef struct ff_program_desc {
     size_t n_sources, n_sinks;
     const ff_opt_variant *opts;
     size_t n_opts;
+    size_t n_hosts; /* functions that ff_run.host can call */
 } ff_program_desc;
 
 typedef struct ff_program ff_program;

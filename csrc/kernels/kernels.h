@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../include/ff_codes.inc"
+
 enum { FF_MAX_OPERANDS = 8, FF_MAX_DIMS = 8, FF_MAX_IMM = 8 };
 /* Constants of an optimizer's step: 0 to 7 are the formula's, then the part of a weight that
  * decays first, and what the optimizer's own scalar is after the step. */
@@ -14,10 +16,17 @@ enum { FF_OPT_DECAY = 8, FF_OPT_STATE = 9, FF_OPT_CONSTS = 10 };
 /* Rows of a gradient's block (DENSE_DW_PART): any divisor of it. */
 enum { FF_PART_ROWS = 256 };
 
-/* Source element types; the order is that of fastfit._core.DTYPES. */
-typedef enum ff_dtype {
-    FF_F32, FF_F64, FF_F16, FF_I8, FF_U8, FF_I16, FF_U16, FF_I32, FF_U32, FF_I64, FF_U64, FF_BOOL, FF_DTYPE_COUNT
-} ff_dtype;
+/* The lists of ff_codes.inc: FF_F32, FF_INT_ADD, ... and how many there are, FF_COUNT_dtype, ... */
+#define FF_DTYPES_ID(id, name, bytes) FF_##id,
+#define FF_BROADCASTS_ID(id, name, n) FF_BROADCAST_##id,
+#define FF_INT_BINARIES_ID(id, name, n) FF_INT_##id,
+#define FF_INT_COMPARES_ID(id, name, n) FF_COMPARE_##id,
+#define FF_REDUCTIONS_ID(id, name, n) FF_REDUCE_##id,
+#define FF_RUNNINGS_ID(id, name, n) FF_RUNNING_##id,
+#define FF_GRADIENTS_ID(id, name, n) FF_GRADIENT_##id,
+#define FF_LIST(name, LIST) enum { LIST(LIST##_ID) FF_COUNT_##name };
+FF_CODES(FF_LIST)
+#undef FF_LIST
 
 /* w, slots s[0..] and gradient g of n elements; c from ff_opt_prep. Any n; w, s
  * and g at least 4-byte aligned. g must not alias w or s. */
@@ -47,7 +56,7 @@ typedef struct ff_args {
     size_t nrows;                 /* all rows of the instruction */
     size_t r0, r1;                /* rows of this tile */
     size_t u0, u1;                /* units of this tile; u0 is a multiple of the panel width */
-    size_t k0, k1;                /* weight rows of this tile; k0 is a multiple of 16 */
+    size_t k0, k1;                /* weight rows of this tile; k0 is a multiple of FF_WEIGHT_ROWS */
     ff_unary_fn *act;             /* DENSE: activation or NULL */
     ff_opt_fn *opt;               /* DENSE_DW, DENSE_DB with c = 2, and FF_OPT rows */
     const float *opt_c;
@@ -61,7 +70,7 @@ typedef void ff_kernel(const ff_args *a);
 /* Enum of ops: FF_OP_<ID>, from 1; 0 is "none". */
 enum {
     FF_OP_NONE = 0,
-#define FF_OP(ID, name, shape, flags, operands, doc) FF_OP_##ID,
+#define FF_OP(ID, name, shape, flags, scratch, operands, facts, doc) FF_OP_##ID,
 #define FF_OPT(ID, name, slots, doc) FF_OP_##ID,
 #define FF_UNARY(ID, name, doc) FF_OP_##ID,
 #define FF_BINARY(ID, name, doc) FF_OP_##ID,
@@ -94,6 +103,8 @@ struct ff_kernels {
 /* Floats in the panels of a (k,n) weight: k * round_up(n, nr). Panel j holds units
  * [j*nr, (j+1)*nr): k rows of nr floats, contiguous. */
 static inline size_t ff_packed_size(size_t k, size_t n, size_t nr) { return k * ((n + nr - 1) / nr * nr); }
+
+enum { FF_WEIGHT_ROWS = 16 }; /* blocks of weight rows are multiples of it: a cache line of x */
 
 /* Scratch bytes that `op` with these dimensions needs per thread for up to `rows` rows. */
 size_t ff_scratch_bytes(int op, const size_t *d, size_t rows, size_t nr);

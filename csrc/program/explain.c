@@ -29,27 +29,17 @@ static void put_operand(sink *s, const ff_operand o)
     else put(s, " %s%u", kinds[o.kind], o.index);
 }
 
-/* FLOPs of a dense instruction, else one per element written. */
-static double instr_flops(const ff_instr *in, size_t batch)
-{
-    const double rows = (double)(in->row_mul * batch + in->row_fix), a = (double)in->d[0], b = (double)in->d[1];
-    if (in->op == FF_OP_DENSE || in->op == FF_OP_DENSE_DX || in->op == FF_OP_DENSE_DW || in->op == FF_OP_DENSE_DW_PART) return 2 * rows * a * b;
-    if (in->op == FF_OP_DENSE_DB) return rows * b;
-    return rows * a;
-}
+static double instr_flops(const ff_instr *in, size_t batch) { return ff_op_flops(ff_op_get(in->op), in, batch); }
 
 static double instr_bytes(const ff_program *p, const ff_instr *in, size_t batch)
 {
     const ff_op_info *const info = ff_op_get(in->op);
     double bytes = 0;
     for (size_t k = 0; k < in->count; k++) {
-        char mode = 0, type = 0;
-        int optional = 0;
-        uint64_t per_row = 0, fixed = 0;
-        if (in->p[k].kind == FF_NONE) continue;
-        if (!ff_operand_spec(info, in, k, &mode, &type, &optional, &per_row, &fixed, p->engine->kernels->nr)) continue;
-        const double count = (double)per_row * (double)(in->row_mul * batch + in->row_fix) + (double)fixed;
-        bytes += count * (type == 'd' ? 8 : 4) * (mode == '=' ? 2 : 1);
+        ff_spec spec;
+        if (in->p[k].kind == FF_NONE || !ff_operand_spec(info, in, k, p->engine->kernels->nr, &spec)) continue;
+        const double count = (double)spec.per_row * (double)(in->row_mul * batch + in->row_fix) + (double)spec.fixed;
+        bytes += count * (spec.type == 'd' ? 8 : 4) * (spec.mode == '=' ? 2 : 1);
     }
     return bytes;
 }
@@ -88,7 +78,7 @@ size_t ff_program_explain(const ff_program *p, size_t batch, char *text, size_t 
                 for (int k = 1; k <= last; k++) put(&s, " %llu", (unsigned long long)in->d[k]);
                 put(&s, " | rows %llu", (unsigned long long)(in->row_mul * batch + in->row_fix));
                 put(&s, " | %.4g FLOP %.4g B%s\n", instr_flops(in, batch), instr_bytes(p, in, batch),
-                    in->op == FF_OP_HOST ? " | HOST" : "");
+                    ff_op_get(in->op)->flags & FF_CALLBACK ? " | HOST" : "");
             }
         }
     }

@@ -57,6 +57,24 @@ static size_t program_tiles(const ff_program *p, size_t batch)
     return n;
 }
 
+ff_status ff_plan_check(const ff_program *p, ff_error *err)
+{
+    const ff_program_desc *const desc = &p->desc;
+    uint32_t *const owners = ff_alloc(desc->n_slots * sizeof *owners); /* 1 + the group that uses a slot of tiles */
+    ff_status s = owners ? FF_OK : ff_fail(err, FF_ENOMEM, "no memory for %zu slots", desc->n_slots);
+    for (size_t g = 0; s == FF_OK && g < desc->n_groups; g++)
+        for (size_t i = desc->groups[g].begin; i < desc->groups[g].end; i++)
+            for (size_t k = 0; k < desc->instrs[i].count; k++) {
+                const ff_operand o = desc->instrs[i].p[k];
+                if (o.kind != FF_SLOT || desc->slots[o.index].power != FF_TILE) continue;
+                if (owners[o.index] && owners[o.index] != g + 1)
+                    s = ff_fail(err, FF_EARG, "group %zu: slot %u belongs to the tiles of one group", g, o.index);
+                owners[o.index] = (uint32_t)(g + 1);
+            }
+    ff_free(owners);
+    return s;
+}
+
 ff_status ff_plan_reserve(ff_program *p, ff_error *err)
 {
     const size_t most = program_tiles(p, p->cap) + GROUP_TILES * p->desc.n_groups;
@@ -131,7 +149,7 @@ static void give_owners(ff_program *p, ff_plan *plan, size_t batch, size_t threa
         n = run_length(p, plan, t, threads);
         double cost = 0;
         for (size_t i = 0; i < n; i++) cost += tile_cost(p, &p->tiles[plan->tile0 + t + i], batch);
-        const size_t want = (size_t)((before + cost / 2) / total * (double)threads);
+        const size_t want = total > 0 ? (size_t)((before + cost / 2) / total * (double)threads) : 0;
         while (owner < want && owner + 1 < threads) plan->range[++owner] = (uint32_t)t;
         before += cost;
     }
@@ -167,7 +185,7 @@ void ff_plan_make(ff_program *p, size_t batch, size_t threads, unsigned shift)
         a->nrows = in->row_mul * batch + in->row_fix;
         a->r0 = a->u0 = a->k0 = 0;
         a->r1 = a->nrows;
-        a->u1 = in->op == FF_OP_DENSE_DX ? in->d[0] : in->d[1];
+        a->u1 = in->d[p->exec[i].units];
         a->k1 = in->d[0];
         a->scratch = p->scratch;
     }

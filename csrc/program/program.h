@@ -21,8 +21,9 @@ typedef struct ff_exec {
     ff_kernel *fn;
     ff_args args;
     int source;       /* index of the source that operand 0 is, or -1 */
-    int host;         /* 1: call the host function with index d[0] */
+    int host;         /* index of the host function to call instead, or -1 */
     uint32_t local;   /* bit k: operand k is a slot of the tile */
+    uint32_t units;   /* the dimension that is cut by units */
 } ff_exec;
 
 typedef struct ff_tile {
@@ -45,6 +46,8 @@ struct ff_program {
     atomic_int busy;
 
     size_t cap;           /* rows reserved */
+    size_t counters;      /* that a run must bring */
+    size_t row_multiple;  /* of rows reserved: slots with rows of the batch stay aligned, and have room for whole blocks */
     char *arena;
     size_t arena_bytes, base[3];
     char *local;          /* slots of tiles: local_bytes per thread, for tiles of local_rows */
@@ -70,17 +73,47 @@ struct ff_program {
     atomic_ullong helped;
 };
 
-/* validate.c: every check that a program needs before it may run. */
+/* validate.c: every check that a program needs before it may run, but for one that needs memory: that
+ * a slot of tiles is used in one group only (plan.c). */
 ff_status ff_validate(const ff_engine *engine, const ff_program_desc *desc, ff_error *err);
-/* Element count of an operand for `rows` rows; d are the dimensions. */
-int ff_operand_spec(const ff_op_info *info, const ff_instr *in, size_t index, char *mode, char *type, int *optional,
-                    uint64_t *per_row, uint64_t *fixed, size_t nr);
+
+/* ops.c: what a row of the op table says. */
+/* Rows reserved are a multiple: 16 rows of 4 bytes are a cache line. */
+enum { FF_ROW_MULTIPLE = 16 };
+enum { FF_NOWHERE = FF_MAX_DIMS, FF_COUNTERS_MOST = 64 };
+
+/* An operand, with its elements per row of the instruction and besides; nr: units in a panel. */
+typedef struct ff_spec {
+    char mode, type; /* '<', '>' or '='; 'f', 'd', 'i' or 's' */
+    int optional;
+    uint64_t per_row, fixed;
+} ff_spec;
+int ff_operand_spec(const ff_op_info *info, const ff_instr *in, size_t index, size_t nr, ff_spec *spec);
 size_t ff_operand_count(const ff_op_info *info);
-/* Ops whose dimension c says what becomes of a gradient: where the operand w is (g is
- * before it); 0 for all others. */
-size_t ff_gradient_weight(uint32_t op);
+size_t ff_operand_find(const ff_op_info *info, const char *name, size_t length); /* or FF_NOWHERE */
+
+/* Numbers of dimensions (`blocks` of an operand), FF_NOWHERE where the row names none. */
+typedef struct ff_facts {
+    size_t units, weights;                      /* what unit and weight row blocks cut; weights: nowhere is one row */
+    size_t activation, dtype, counter, host;
+    size_t variant, gradient;                   /* an optimizer's; whether it acts, see ff_updates */
+    size_t blocks, block_weights, block_floats, block_rows; /* an operand of blocks of rows; weights: nowhere is one */
+    const char *flops;                          /* a product, up to a blank */
+} ff_facts;
+ff_facts ff_op_facts(const ff_op_info *info);
+/* Is this instruction an optimizer's, or does it hand its gradient to one? */
+int ff_updates(const ff_facts *facts, const ff_instr *in);
+double ff_op_flops(const ff_op_info *info, const ff_instr *in, size_t batch);
+/* The first comparison of the row that an instruction breaks, or NULL. */
+const char *ff_broken_fact(const ff_op_info *info, const ff_instr *in, size_t *length);
+/* How many codes a list has, by the name in a row; 0: no such list. */
+size_t ff_code_count(const char *name, size_t length);
+/* Sums and products that stop at the greatest number. */
+uint64_t ff_times(uint64_t a, uint64_t b);
+uint64_t ff_plus(uint64_t a, uint64_t b);
 
 /* plan.c: cuts the stages into tiles for a batch and gives them to owners. */
+ff_status ff_plan_check(const ff_program *p, ff_error *err);
 ff_status ff_plan_reserve(ff_program *p, ff_error *err);
 void ff_plan_make(ff_program *p, size_t batch, size_t threads, unsigned shift);
 double ff_plan_cost(const ff_program *p, size_t batch);

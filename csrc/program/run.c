@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../base/denormals.h"
+#include "../kernels/gemm_blocks.h"
 #include "program.h"
 
 /* ---- construction ---- */
@@ -20,14 +21,15 @@ static void resolve(ff_program *p)
     const ff_kernels *const k = p->engine->kernels;
     for (size_t i = 0; i < p->desc.n_instrs; i++) {
         const ff_instr *const in = &p->desc.instrs[i];
-        const ff_op_info *const info = ff_op_get(in->op);
+        const ff_facts facts = ff_op_facts(ff_op_get(in->op));
         ff_exec *const e = &p->exec[i];
         ff_args *const a = &e->args;
         memset(a, 0, sizeof *a);
         e->fn = k->fn[in->op];
         e->source = -1;
         e->local = 0;
-        e->host = in->op == FF_OP_HOST;
+        e->host = facts.host == FF_NOWHERE ? -1 : (int)in->d[facts.host];
+        e->units = (uint32_t)facts.units;
         a->k = k;
         a->step = &p->step;
         for (size_t j = 0; j < FF_MAX_DIMS; j++) a->d[j] = (size_t)in->d[j];
@@ -43,15 +45,15 @@ static void resolve(ff_program *p)
             if (o.kind == FF_VAR) a->p[j] = p->desc.vars[o.index].data;
             if (o.kind == FF_SOURCE) e->source = (int)o.index;
         }
-        if (in->op == FF_OP_DENSE && in->d[2]) a->act = k->unary[in->d[2]];
-        const int fused = ff_gradient_weight(in->op) && in->d[2] == 2;
-        if (fused || info->kind == 'p') {
-            const size_t variant = info->kind == 'p' ? in->d[1] : in->d[3];
-            a->opt = k->opt[p->desc.opts[variant].op];
-            a->opt_c = p->opt_c[variant];
+        if (facts.activation != FF_NOWHERE) a->act = k->unary[in->d[facts.activation]];
+        if (ff_updates(&facts, in)) {
+            a->opt = k->opt[p->desc.opts[in->d[facts.variant]].op];
+            a->opt_c = p->opt_c[in->d[facts.variant]];
         }
     }
 }
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 ff_status ff_program_new(ff_engine *engine, const ff_program_desc *desc, ff_program **out, ff_error *err)
 {
@@ -81,8 +83,27 @@ ff_status ff_program_new(ff_engine *engine, const ff_program_desc *desc, ff_prog
         ff_program_free(p);
         return ff_fail(err, FF_ENOMEM, "no memory for a program");
     }
+    const ff_status tiles = ff_plan_check(p, err);
+    if (tiles != FF_OK) {
+        ff_program_free(p);
+        return tiles;
+    }
+    p->row_multiple = FF_ROW_MULTIPLE;
+    for (size_t i = 0; i < desc->n_instrs; i++) {
+        const ff_facts facts = ff_op_facts(ff_op_get(desc->instrs[i].op));
+        if (facts.blocks != FF_NOWHERE) p->row_multiple = FF_PART_ROWS;
+        if (facts.counter != FF_NOWHERE) p->counters = larger(p->counters, desc->instrs[i].d[facts.counter] + 1);
+    }
+    for (size_t v = 0; v < desc->n_opts; v++) p->counters = larger(p->counters, desc->opts[v].counter + 1);
+    for (size_t s = 0; s < desc->n_stages; s++)
+        if (desc->when[s].period > 1) p->counters = larger(p->counters, desc->when[s].counter + 1);
     *out = p;
     return FF_OK;
+}
+
+ff_sizes ff_program_sizes(void)
+{
+    return (ff_sizes){FF_ALIGN, FF_ROW_MULTIPLE, FF_PART_ROWS, FF_DW_PACK_ROWS, FF_WEIGHT_ROWS, FF_COUNTERS_MOST};
 }
 
 void ff_program_free(ff_program *p)
@@ -118,18 +139,14 @@ ff_status ff_program_reserve(ff_program *p, size_t rows, ff_error *err)
     if (rows <= p->cap && p->arena) return FF_OK;
     if (atomic_load(&p->busy)) return ff_fail(err, FF_EBUSY, "the program is running");
     if (rows >> 31) return ff_fail(err, FF_EARG, "batch of %zu rows is too large", rows);
-    /* 16 rows of 4 bytes are a cache line: every slot stays aligned */
-    size_t whole = 16;
-    for (size_t i = 0; i < p->desc.n_instrs; i++)
-        if (p->desc.instrs[i].op == FF_OP_DENSE_DW_PART) whole = FF_PART_ROWS; /* room for whole blocks */
-    const size_t cap = ff_round_up(rows ? rows : 1, whole), threads = p->engine->pool.threads;
+    const size_t cap = ff_round_up(rows ? rows : 1, p->row_multiple), threads = p->engine->pool.threads;
     const double want = (double)p->desc.arena[0] + (double)p->desc.arena[1] * (double)cap +
                         (double)p->desc.arena[2] * (double)cap * (double)cap +
                         (double)p->desc.arena[FF_TILE] * (double)cap * (double)threads;
     if (want > 1e15) return ff_fail(err, FF_ENOMEM, "a batch of %zu rows needs %.3g bytes", rows, want);
     const size_t fixed = ff_round_up(p->desc.arena[0], FF_ALIGN), linear = ff_round_up(p->desc.arena[1] * cap, FF_ALIGN);
     const size_t bytes = fixed + linear + p->desc.arena[2] * cap * cap;
-    const size_t local_rows = ff_round_up(ff_plan_tile_rows(p, cap), 16);
+    const size_t local_rows = ff_round_up(ff_plan_tile_rows(p, cap), FF_ROW_MULTIPLE);
     const size_t local_bytes = ff_round_up(p->desc.arena[FF_TILE] * local_rows, 4096) + FF_ALIGN;
     size_t scratch = 0;
     for (size_t i = 0; i < p->desc.n_instrs; i++) {
@@ -258,8 +275,8 @@ static ff_status run_stage(ff_program *p, const ff_run *run, size_t s, size_t th
         return FF_OK;
     }
     const ff_group *const first = &p->desc.groups[p->desc.stages[s]];
-    if (plan->tiles == 1 && p->exec[first->begin].host && first->end - first->begin == 1) {
-        const size_t index = p->exec[first->begin].args.d[0];
+    if (plan->tiles == 1 && p->exec[first->begin].host >= 0) { /* alone, as ff_validate wants it */
+        const size_t index = (size_t)p->exec[first->begin].host;
         ff_denormals_restore(p->caller_mode); /* NumPy runs in its own */
         const int failed = !run->host || run->host(run->host_ctx, index, p->step.batch) != 0;
         ff_denormals_off();
@@ -317,8 +334,6 @@ static ff_status run_step(ff_program *p, const ff_run *run, size_t threads, ff_r
     return FF_OK;
 }
 
-static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
-
 static ff_status check_run(const ff_program *p, const ff_run *run, ff_error *err)
 {
     if (run->batch == 0 || run->batch > p->cap || !p->arena)
@@ -332,17 +347,11 @@ static ff_status check_run(const ff_program *p, const ff_run *run, ff_error *err
             return ff_fail(err, FF_EARG, "source %zu has %llu rows, expected %zu", s,
                            (unsigned long long)run->sources[s].rows, run->stop);
     }
-    uint64_t counters = 0; /* that the program wants */
-    for (size_t v = 0; v < p->desc.n_opts; v++) counters = larger(counters, p->desc.opts[v].counter + 1);
-    for (size_t s = 0; s < p->desc.n_stages; s++)
-        if (p->desc.when[s].period > 1) counters = larger(counters, p->desc.when[s].counter + 1);
-    for (size_t i = 0; i < p->desc.n_instrs; i++)
-        if (p->desc.instrs[i].op == FF_OP_RATE) counters = larger(counters, p->desc.instrs[i].d[0] + 1);
     if (run->between && (run->between_first == 0 || run->between_period == 0))
         return ff_fail(err, FF_EARG, "a function between steps needs a number of steps");
-    if (run->n_counters < counters || (counters && (!run->learning_rates || run->n_rates == 0)))
-        return ff_fail(err, FF_EARG, "a training program needs %llu learning rates and counters of iterations, has %zu",
-                       (unsigned long long)counters, run->n_counters);
+    if (run->n_counters < p->counters || (p->counters && (!run->learning_rates || run->n_rates == 0)))
+        return ff_fail(err, FF_EARG, "a training program needs %zu learning rates and counters of iterations, has %zu",
+                       p->counters, run->n_counters);
     return FF_OK;
 }
 
@@ -359,8 +368,8 @@ static size_t threads_for(const ff_program *p, const ff_run *run, size_t batch)
     size_t steps = (run->stop - run->start + batch - 1) / batch;
     if (run->max_steps && run->max_steps < steps) steps = run->max_steps;
     if (cost * (double)steps < RUN_MIN) return 1;
-    const size_t worth = (size_t)(cost / THREAD_MIN);
-    return worth < 1 ? 1 : worth < most ? worth : most;
+    const double worth = cost / THREAD_MIN;
+    return worth < 2 ? 1 : worth < (double)most ? (size_t)worth : most;
 }
 
 /* What the caller wants to do between steps, with the helpers at its service; sets *threads anew.

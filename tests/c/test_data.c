@@ -25,7 +25,7 @@ static void philox(void)
 
 /* ---- sources ---- */
 
-static const size_t SIZES[FF_DTYPE_COUNT] = {4, 8, 2, 1, 1, 2, 2, 4, 4, 8, 8, 1};
+static const size_t SIZES[FF_COUNT_dtype] = {4, 8, 2, 1, 1, 2, 2, 4, 4, 8, 8, 1};
 
 static double half_value(uint16_t h)
 {
@@ -56,7 +56,7 @@ static double element(const void *p, size_t i, int dtype)
 static void gather(const ff_kernels *k)
 {
     enum { BATCH = 5 };
-    for (int dtype = 0; dtype < FF_DTYPE_COUNT; dtype++)
+    for (int dtype = 0; dtype < FF_COUNT_dtype; dtype++)
         for (size_t per = 1; per <= 3; per++)
             for (size_t n = 1; n < 40; n += 3) {
                 const size_t row = n * per * SIZES[dtype];
@@ -120,7 +120,7 @@ static void put(void *p, size_t i, int dtype, int v)
 static void gather_label(const ff_kernels *k)
 {
     static const int bads[] = {1, -1, 10};
-    for (int dtype = 0; dtype < FF_DTYPE_COUNT; dtype++)
+    for (int dtype = 0; dtype < FF_COUNT_dtype; dtype++)
         for (int b = 0; b < 3; b++)
             for (size_t per = 1; per < 3; per++) {
                 uint64_t data[4][2];
@@ -463,7 +463,7 @@ int main(void)
         overflow(k);
         ftrl_edges(k);
         rate(k);
-#define FF_OP(ID, name, shape, flags, operands, doc)
+#define FF_OP(ID, name, shape, flags, scratch, operands, facts, doc)
 #define FF_OPT(ID, name, slots, doc) optimizer(k, FF_OP_##ID, #name, slots);
 #define FF_UNARY(ID, name, doc)
 #define FF_BINARY(ID, name, doc)

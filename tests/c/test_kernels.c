@@ -10,11 +10,11 @@ typedef struct op_row {
     char kind;         /* of ff_op_info */
 } op_row;
 
-enum { FF_INPLACE = 1, FF_BORROW = 2 };
+enum { FF_INPLACE = 1, FF_BORROW = 2, FF_CALLBACK = 4 };
 enum { FF_SHAPE_ROWS, FF_SHAPE_GRID, FF_SHAPE_WEIGHT, FF_SHAPE_WHOLE };
 
 static const op_row OPS[FF_OP_COUNT] = {
-#define FF_OP(ID, name, shape, flags, operands, doc) \
+#define FF_OP(ID, name, shape, flags, scratch, operands, facts, doc) \
     [FF_OP_##ID] = {#name, operands, ((flags) & FF_INPLACE) != 0, FF_SHAPE_##shape == FF_SHAPE_ROWS, 'o'},
 #define FF_OPT(ID, name, slots, doc) [FF_OP_##ID] = {#name, "", 0, 0, 'p'},
 #define FF_UNARY(ID, name, doc) [FF_OP_##ID] = {#name, "x<f:ra y>f:ra", 1, 1, 'u'},
