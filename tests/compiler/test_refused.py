@@ -22,7 +22,7 @@ class Text:
         self.instructions = [dict(zip(("op", "p", "d", "rows"), ins, strict=True)) for ins in instructions]
         self.groups = [dict(begin=0, end=len(instructions), **group)]
         self.stages, self.commit = [0, 1], 0
-        self.slots, self.sources, self.sinks = [list(s) for s in slots], [list(s) for s in sources], [list(s) for s in sinks]
+        self.slots, self.sources, self.sinks = ([list(s) for s in places] for places in (slots, sources, sinks))
         self.variables, self.variants, self.when, self.hosts = list(variables), list(variants), None, []
         self.arena = [0, 0, 0, 0]
         for power, offset, size in slots:
