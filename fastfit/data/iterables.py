@@ -1,7 +1,7 @@
 """Data that come batch by batch: generators, PyDatasets and other iterables."""
 
 import collections
-import itertools
+import sys
 import warnings
 
 from fastfit.data.arrays import ArrayData
@@ -34,6 +34,9 @@ def _iterates(x):
     return hasattr(type(x), "__iter__")
 
 
+_END = object()
+
+
 class IterableData:
     """Batches from a generator, a dataset or any iterable of tuples (x,), (x, y) or (x, y, sample_weight).
 
@@ -49,7 +52,9 @@ class IterableData:
     Attributes
     ----------
     num_batches : int or None
-        In one pass; None when unknown or endless.
+        In one pass; None when unknown or endless. A dataset is asked again before each pass.
+    has_begin_hook : bool
+        A dataset says itself what it does before an epoch, so that no batch may be asked for earlier.
     exhausted : bool
         The last `epoch` found fewer batches than it was asked for.
     """
@@ -64,9 +69,13 @@ class IterableData:
         self.class_weight = class_weight
         self.shuffle = bool(shuffle) and self.is_dataset
         self.num_batches = self._count()
+        hook = getattr(type(source), "on_epoch_begin", None) or getattr(source, "on_epoch_begin", None)
+        self.has_begin_hook = self.is_dataset and hook not in (None, PyDataset.on_epoch_begin)
         self.exhausted = False
-        self._iterator = None
-        self._ahead = collections.deque()  # read before they were asked for, each with its place
+        self._begun = False
+        self._first = None
+        self._pass = None  # an iterator, or the indices of a dataset's batches
+        self._ahead = collections.deque()  # of an iterable: read before they were asked for, each with its place
         self._reader = None
         # A place is (number of the pass, batches of it that were read); the one of the batch that was handed out last.
         self._place = self._last_read = (0, 0)
@@ -83,22 +92,42 @@ class IterableData:
             return None
 
     def peek(self):
-        """Return the first batch without taking it: (x list, y list, sample_weight list). ValueError if none."""
+        """Return the first batch without taking it: (x list, y list, sample_weight list). ValueError if none.
+
+        A dataset's epoch begins for it, and the batch is asked for again when the epoch is run: callbacks may have
+        changed the dataset meanwhile.
+        """
+        if self.is_dataset:
+            if self._first is None:
+                self._begin()
+                if self._count() == 0:
+                    raise self._no_batch()
+                self._first = self._unpack(self.source[0])
+            return self._first
         if not self._ahead:
-            batch = self._next()
-            if batch is None:
-                raise ValueError(
-                    "The generator, dataset or iterable gave no batch. Received an empty source: "
-                    f"{type(self.source).__name__}"
-                )
-            self._ahead.append(batch)
+            found = self._next()
+            if found is None:
+                raise self._no_batch()
+            self._ahead.append(found)
         return self._ahead[0][0]
+
+    def _no_batch(self):
+        return ValueError(
+            "The generator, dataset or iterable gave no batch. Received an empty source: "
+            f"{type(self.source).__name__}"
+        )
 
     def restart(self):
         """Let the next epoch begin with the first batch, if the source can be read again."""
         if not self.is_one_way:
             self._wait()
             self._begin_anew()
+
+    def _begin(self):
+        """Tell a dataset, once, that an epoch begins."""
+        if self.is_dataset and not self._begun and hasattr(self.source, "on_epoch_begin"):
+            self.source.on_epoch_begin()
+        self._begun = True
 
     def epoch(self, steps=None, inside=False):
         """Yield the batches of one epoch.
@@ -114,8 +143,8 @@ class IterableData:
         self.exhausted = False
         whole_pass = steps is None
         self._wait()
-        if hasattr(self.source, "on_epoch_begin") and self.is_dataset:
-            self.source.on_epoch_begin()
+        self._begin()
+        self._begun, self._first = False, None
         done = 0
         reader = self._reader = ReadAhead(self._batches(steps, inside))
         try:
@@ -123,9 +152,11 @@ class IterableData:
                 done += 1
                 yield batch
         finally:
-            self._ahead.extendleft(reversed(reader.close()))  # older than what was not taken from there
+            self._give_back(reader.close())
         if whole_pass and not self.is_one_way:
             self._place = (self._place[0], 0)
+        if self.is_dataset and self.num_batches == 0:
+            raise self._no_batch()
         if done < (1 if whole_pass else steps):
             self.exhausted = True
             missing = (
@@ -140,42 +171,78 @@ class IterableData:
             self.source.on_epoch_end()
 
     def _batches(self, steps, inside):
-        """The batches of `epoch`, one after another."""
+        """The batches of `epoch`, one after another, each with its place.
+
+        Nothing is asked for that belongs to the next epoch: a dataset may change before it.
+        """
+        entries, source = self._entries(steps, inside), self.source
+        if not self.is_dataset:
+            yield from entries
+            return
+        workers, processes = getattr(source, "workers", 1), getattr(source, "use_multiprocessing", False)
+        if workers > 1 or (processes and workers > 0):
+            found = in_order(source, entries, workers, processes, getattr(source, "max_queue_size", 10))
+        else:
+            found = ((source[index], place) for index, place in entries)
+        for batch, place in found:
+            yield self._unpack(batch), place
+
+    def _entries(self, steps, inside):
+        """What `epoch` gives, with the places: batches of an iterable, or the indices of a dataset's."""
         done = 0
         while steps is None or done < steps:
-            batch = self._ahead.popleft() if self._ahead else self._next()
-            if batch is None and steps is not None and not done and not inside and not self.is_one_way:
-                batch = self._next()  # the last epoch ended where its pass did
-            if batch is None:
+            entry = self._ahead.popleft() if self._ahead else self._next()
+            if entry is None and steps is not None and not done and not inside and not self.is_one_way:
+                entry = self._next()  # the last epoch ended where its pass did
+            if entry is None:
                 return
             done += 1
-            yield batch
+            yield entry
 
     def _wait(self):
         """Wait for a thread that was left at work on a batch: a generator runs once at a time."""
         if self._reader is not None:
             self._reader.join()
-            self._ahead.extend(self._reader.close())
+            left = self._reader.close()
+            if not self.is_dataset:
+                self._ahead.extend(left)
             self._reader = None
 
+    def _give_back(self, left):
+        """Let what was made ready and not taken come first in the next epoch."""
+        if not self.is_dataset:
+            self._ahead.extendleft(reversed(left))  # older than what was not taken from there
+        elif self._pass is not None:  # made again then, since the dataset may have changed
+            number, taken = self._place
+            self._last_read = self._last_read[0], taken if number == self._last_read[0] else 0
+
     def _next(self):
-        """Return (batch, place); None at the end of a pass, after which the next call begins another."""
+        """Return (entry, place); None at the end of a pass, after which the next call begins another."""
         number, read = self._last_read
-        if self._iterator is None:
+        if self._pass is None:
             number, read = number + 1, 0
             # kept before the order is drawn: a thread that asks for the state meanwhile finds it
             self._drawn_from[number] = seeds.get_state() if self.shuffle else None
             for old in [k for k in self._drawn_from if k < self._place[0]]:
                 del self._drawn_from[old]
-            self._iterator = self._by_index() if self.is_dataset else iter(self.source)
-        try:
-            batch = next(self._iterator)
-        except StopIteration:
-            self._iterator = None
+            self._pass = self._order() if self.is_dataset else iter(self.source)
+        if self.is_dataset:
+            entry = int(self._pass[read]) if read < len(self._pass) else _END
+        else:
+            entry = next(self._pass, _END)
+        if entry is _END:
+            self._pass = None
             self._last_read = number, 0
             return None
         self._last_read = number, read + 1
-        return self._unpack(batch), self._last_read
+        return entry if self.is_dataset else self._unpack(entry), self._last_read
+
+    def _order(self):
+        """The indices of a dataset's batches in a pass."""
+        n = self.num_batches = self._count()
+        if n is None:
+            return range(sys.maxsize)
+        return seeds.shuffle_rng().permutation(n) if self.shuffle else range(n)
 
     def get_state(self):
         """Return how many batches of the pass were taken, and the seeds that its order was drawn from.
@@ -205,22 +272,10 @@ class IterableData:
             self._place = found[1]
 
     def _begin_anew(self):
-        self._iterator = None
+        self._pass = None
         self._ahead.clear()
         self._drawn_from.clear()
         self._place = self._last_read = (self._last_read[0], 0)
-
-    def _by_index(self):
-        n, source = self.num_batches, self.source
-        if n is None:
-            order = itertools.count()
-        else:
-            order = map(int, seeds.shuffle_rng().permutation(n) if self.shuffle else range(n))
-        workers, processes = getattr(source, "workers", 1), getattr(source, "use_multiprocessing", False)
-        if workers > 1 or (processes and workers > 0):
-            yield from in_order(source, order, workers, processes, getattr(source, "max_queue_size", 10))
-        else:
-            yield from map(source.__getitem__, order)
 
     def _unpack(self, batch):
         if is_array_like(batch) or isinstance(batch, dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+import contextlib
 import multiprocessing
 import queue
 import threading
@@ -21,7 +22,7 @@ class ReadAhead:
 
     Parameters
     ----------
-    batches : iterator
+    batches : generator
     depth : int, default=2
     """
 
@@ -34,10 +35,11 @@ class ReadAhead:
 
     def _work(self):
         try:
-            for batch in self._batches:
-                self._queue.put((batch, None))
-                if self._stopped:
-                    return
+            with contextlib.closing(self._batches):  # ends workers, if the loop is left before its end
+                for batch in self._batches:
+                    self._queue.put((batch, None))
+                    if self._stopped:
+                        return
             self._queue.put((None, StopIteration()))
         except BaseException as error:  # raised again by the thread that trains
             self._queue.put((None, error))
@@ -74,13 +76,14 @@ class ReadAhead:
         self._thread.join()
 
 
-def in_order(dataset, indices, workers, processes, window):
-    """Yield ``dataset[i]`` for the indices, in their order, made by several workers.
+def in_order(dataset, entries, workers, processes, window):
+    """Yield ``(dataset[index], place)`` for the entries ``(index, place)``, in their order, made by several workers.
 
     Parameters
     ----------
     dataset : PyDataset
-    indices : iterable of int
+    entries : iterable of (int, object)
+        All of one epoch: processes have the dataset as it is when the first of them is asked for.
     workers : int
     processes : bool
         Processes instead of threads: the dataset is sent to each of them once.
@@ -96,14 +99,19 @@ def in_order(dataset, indices, workers, processes, window):
         ask = dataset.__getitem__
     waiting = collections.deque()
     try:
-        for index in indices:
-            waiting.append(pool.submit(ask, index))
+        for index, place in entries:
+            waiting.append((pool.submit(ask, index), place))
             if len(waiting) >= max(window, workers):
-                yield waiting.popleft().result()
+                yield _first_of(waiting)
         while waiting:
-            yield waiting.popleft().result()
+            yield _first_of(waiting)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _first_of(waiting):
+    future, place = waiting.popleft()
+    return future.result(), place
 
 
 _kept = None

@@ -21,7 +21,7 @@ def fit(model, given):
     """Train a model on `FitArguments`; see `Trainer.fit`."""
     train, valid = prepare.training_data(model, given)
     feed = feed_for(model, "train", train)
-    valid_feed = feed_for(model, "test", valid) if valid is not None else None
+    valid_feed = feed_for(model, "test", valid, later=True) if valid is not None else None
     if not model.trainable_variables:
         warnings.warn("The model has no trainable weights: nothing is updated.", stacklevel=3)
     callbacks = callback_list(
@@ -89,9 +89,14 @@ def callback_list(model, given, steps, data, epochs=1, validates=False):
 # Feeds ------------------------------------------------------------------------------------------------------------
 
 
-def feed_for(model, kind, data):
-    """What gives a loop its runs: arrays, or an iterator of batches."""
-    return ArrayFeed(model, kind, data) if isinstance(data, prepare.Arrays) else BatchFeed(model, kind, data)
+def feed_for(model, kind, data, later=False):
+    """What gives a loop its runs: arrays, or an iterator of batches.
+
+    later: something else is done before its first epoch, so that its data are best looked at now.
+    """
+    if isinstance(data, prepare.Arrays):
+        return ArrayFeed(model, kind, data)
+    return BatchFeed(model, kind, data, later)
 
 
 class ArrayFeed:
@@ -170,11 +175,18 @@ def permutation(n, batch, shuffle):
 class BatchFeed:
     """Batches of a stream, one step each. `found` as of `ArrayFeed`."""
 
-    def __init__(self, model, kind, data):
-        self.model, self.kind, self.data, self.steps = model, kind, data.data, data.steps
+    def __init__(self, model, kind, data, later):
+        self.model, self.kind, self.data = model, kind, data.data
         self.batches = self.next = None
+        if self.data.is_dataset and prepare.is_settled(model, kind) and (self.data.has_begin_hook or not later):
+            return  # a batch is asked for when its epoch has begun, and not before
         # the shapes of the first batch make the program, before anything is trained
         self.runner_for(self.data.peek())
+
+    @property
+    def steps(self):
+        """Number of batches in a pass, or None."""
+        return self.data.num_batches
 
     def begin(self, restart, steps=None, inside=False):
         """Begin an epoch of so many steps, or of one pass; or what is left of it."""

@@ -175,12 +175,15 @@ class Objective:
                 logs[key] = number(value)
         return dict(sorted(logs.items()))
 
+    def _metrics_are_known(self):
+        """Whether all metrics are there: some are chosen by the shapes of the first batch."""
+        return self._output_metrics is not None and all(m.metric is not None for m in self._output_metrics)
+
     def _note_logs(self):
         """When all metrics are means, remember how their numbers are had: batch hooks want them at every step."""
         shown = self._shown() if self._loss_tracker is not None and self._output_metrics is not None else []
         plain = [isinstance(m, Mean) and type(m).result is Mean.result for _, m in shown]
-        settled = all(m.metric is not None for m in self._output_metrics or ())
-        fast = shown and settled and all(plain)
+        fast = shown and self._metrics_are_known() and all(plain)
         self.__dict__["_number_of"] = sorted(dict(shown).items()) if fast else None
 
     def _running_means(self, kind):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field
 
+from fastfit.data.class_weight import apply_class_weight
+from fastfit.data.iterables import is_iterable_data
 from fastfit.data.make import (
     ArrayData,
     DataSpec,
@@ -15,7 +17,7 @@ from fastfit.data.make import (
     unpack_validation_data,
 )
 from fastfit.training.arguments import RunArguments
-from fastfit.training.custom_step import owns_loss
+from fastfit.training.custom_step import is_custom, owns_loss
 from fastfit.training.keras2_compile import check_weights
 
 
@@ -49,9 +51,8 @@ def training_data(model, given):
     if given.class_weight is not None and given.sample_weight is not None:
         raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
     shuffle, batch_size = given.shuffle, given.batch_size
-    data = make_data(
-        given.x, given.y, given.sample_weight, spec_of(model), given.class_weight, batch_size, bool(shuffle)
-    )
+    in_batches = given.class_weight if is_iterable_data(given.x) else None
+    data = make_data(given.x, given.y, given.sample_weight, spec_of(model), in_batches, batch_size, bool(shuffle))
     valid_rows = None
     if isinstance(data, IterableData):
         if given.validation_split:
@@ -68,6 +69,8 @@ def training_data(model, given):
     else:
         if given.validation_split and given.validation_data is None:
             data, valid_rows = train_validation_split(data, given.validation_split)
+        if given.class_weight is not None:  # of training alone: validation rows count as they are
+            apply_class_weight(data, given.class_weight, sample_weight_given=False)
         train = _arrays(model, data, check_batch_size(batch_size, data.n, given.steps_per_epoch), shuffle)
     learn_structure(model, data)
     valid = None
@@ -159,6 +162,15 @@ def spec_of(model, targets=True):
         None if losses is None else [o.identifier is not None and i not in computed for i, o in enumerate(losses)]
     )
     return DataSpec.of(model, has_loss)
+
+
+def is_settled(model, kind):
+    """Whether all that a step consists of is known without data; then its optimizer is ready, too."""
+    if not model.built or is_custom(model, kind) or not model._metrics_are_known():
+        return False
+    if kind == "train" and model.trainable_variables:
+        model.optimizer.build(model.trainable_variables)
+    return True
 
 
 def learn_structure(model, data):
