@@ -14,6 +14,7 @@ from fastfit.saving.h5_store import find_group, open_to_read
 from fastfit.saving.state import save_state
 from fastfit.saving.values import read_values, write_values
 from fastfit.utils.atomic import remove_leftovers, replacing
+from fastfit.utils.terminal import print_message
 
 _STATE = "fastfit_training"
 WEIGHTS, METADATA = "latest.weights.h5", "training_metadata.json"
@@ -40,7 +41,8 @@ class BackupAndRestore(Callback):
 
     Raises
     ------
-    ValueError : `backup_dir` is empty, `save_freq` is something else, or the backup belongs to another model.
+    ValueError
+        `backup_dir` is empty, `save_freq` is something else, or the backup belongs to another model or optimizer.
     """
 
     _runs_last = True  # what it saves must hold what the other callbacks have made of the epoch
@@ -94,11 +96,17 @@ class BackupAndRestore(Callback):
             )
         for path in (self._weights_path, self._metadata_path):
             remove_leftovers(path)
-        self._restore()
+        if self._restore() and (self.params or {}).get("verbose"):
+            run = self.model._fit_run
+            place = f"step {run.done + 1} of " if run is not None and run.done else ""
+            print_message(f"Training goes on with {place}epoch {self.model._initial_epoch + 1}, from {self.backup_dir}")
 
     def _restore(self):
+        """Whether there was a backup to go on from."""
         with contextlib.suppress(FileNotFoundError):
             self._with_backup(self._restore_from)
+            return True
+        return False
 
     def _with_backup(self, use):
         """Return ``use(open file)`` for the last backup, or for the one before if the last one is damaged."""
@@ -124,7 +132,10 @@ class BackupAndRestore(Callback):
         state, run = self._state_of(h5), self.model._fit_run
         if state is not None and state["run"] is not None and run is not None:
             run.check_state(state["run"])
-        load_open_weights(self.model, h5)
+        with warnings.catch_warnings():
+            # the state of another optimizer would be left out with a warning: the run could not go on as it was
+            warnings.filterwarnings("error", "The state of optimizer")
+            load_open_weights(self.model, h5)
         if state is None:
             with contextlib.suppress(FileNotFoundError), open(self._metadata_path, encoding="utf-8") as file:
                 self.model._initial_epoch = int(json.load(file)["epoch"])

@@ -24,6 +24,12 @@ def _overrides(callback, hooks):
     return False
 
 
+def _check(callback):
+    if isinstance(callback, type) or not hasattr(callback, "set_model"):
+        hint = f" Make one of the class: `{callback.__name__}(...)`." if isinstance(callback, type) else ""
+        raise ValueError(f"Every callback must be a `Callback` instance.{hint} Received: {callback!r}")
+
+
 class CallbackList(Callback):
     """Call the same hook of several callbacks, in order, all with the same logs.
 
@@ -48,8 +54,7 @@ class CallbackList(Callback):
         super().__init__()
         self.callbacks = [c for c in nest.flatten(callbacks) if c is not None]
         for callback in self.callbacks:
-            if not hasattr(callback, "set_model"):
-                raise ValueError(f"Every callback must be a `Callback` instance. Received: {callback!r}")
+            _check(callback)
         self._any_runs_last = any(getattr(c, "_runs_last", False) for c in self.callbacks)
         self._history = self._find(History)
         self._progbar = self._find(ProgbarLogger)
@@ -82,6 +87,7 @@ class CallbackList(Callback):
 
     def append(self, callback):
         """Add a callback."""
+        _check(callback)
         self.callbacks.append(callback)
         self._any_runs_last = self._any_runs_last or getattr(callback, "_runs_last", False)
         self.has_train_batch_hooks |= _overrides(callback, _TRAIN_BATCH_HOOKS)

@@ -7,6 +7,7 @@ import os
 import numpy as np
 
 from fastfit.callbacks.callback import Callback
+from fastfit.utils.progbar import pythonify_logs
 
 
 class CSVLogger(Callback):
@@ -43,8 +44,9 @@ class CSVLogger(Callback):
         if self.keys is None:
             self.keys = sorted(logs)
             # Validation may come in later epochs only; the header cannot be changed then.
-            if not any(key.startswith("val_") for key in self.keys):
-                self.keys += [f"val_{key}" for key in self.keys]
+            if (self.params or {}).get("do_validation") and not any(key.startswith("val_") for key in self.keys):
+                own = self._own_keys(logs)
+                self.keys += [f"val_{key}" for key in self.keys if key in own]
         if self.writer is None:
             self.writer = self._new_writer()
             if self.append_header:
@@ -52,6 +54,10 @@ class CSVLogger(Callback):
         row = {"epoch": epoch, **{key: _cell(logs[key]) if key in logs else "NA" for key in self.keys}}
         self.writer.writerow(row)
         self.csv_file.flush()
+
+    def _own_keys(self, logs):
+        """Keys of the logs that are the model's, without what other callbacks have added."""
+        return pythonify_logs(self.model._logs("train")) if hasattr(self.model, "_logs") else logs
 
     def _new_writer(self):
         return csv.DictWriter(self.csv_file, fieldnames=["epoch", *self.keys], delimiter=self.sep)

@@ -58,7 +58,7 @@ class EarlyStopping(MonitorCallback):
     def on_epoch_end(self, epoch, logs=None):
         if self.monitor_op is None:
             # Now and not earlier, because the metrics are known only after the first epoch.
-            self._set_monitor_op()
+            self._set_monitor_op(logs)
         current = self.get_monitor_value(logs)
         if current is None or epoch < self.start_from_epoch:
             return

@@ -95,7 +95,7 @@ class ModelCheckpoint(MonitorCallback):
     def on_epoch_end(self, epoch, logs=None):
         if self.monitor_op is None:
             # Now and not earlier, because the metrics are known only after the first epoch.
-            self._set_monitor_op()
+            self._set_monitor_op(logs)
         if self._batches.by_epoch:
             self._epochs_waiting += 1
             if self._epochs_waiting >= self.period:
@@ -135,10 +135,10 @@ class ModelCheckpoint(MonitorCallback):
             self._say(f"\nEpoch {epoch + 1}: saving model to {path}")
             return True
         if self.monitor_op is None:
-            self._set_monitor_op()
+            self._set_monitor_op(logs)
         current = self._find_value(logs)
         if current is None:
-            warnings.warn(f"Can save best model only with {self.monitor} available.", stacklevel=2)
+            warnings.warn(f"Can save best model only with {self.monitor} available.{self._hint(logs)}", stacklevel=2)
             return True
         if np.ndim(current) > 0:
             warnings.warn(

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from fastfit.callbacks.callback import Callback
+from fastfit.utils.suggestions import did_you_mean
 
 _TWINS = {"acc": "accuracy", "accuracy": "acc"}
 
@@ -34,8 +35,11 @@ class MonitorCallback(Callback):
         self.min_delta = abs(min_delta)
         self.monitor_op = None
 
-    def _set_monitor_op(self):
-        """Resolve the mode; to be called when the first values are there."""
+    def _set_monitor_op(self, logs=None):
+        """Resolve the mode; to be called when the first values are there.
+
+        logs: where the name that was meant is looked for, when nothing is known of the one to watch.
+        """
         if self.mode != "auto":
             direction = self.mode
         else:
@@ -44,7 +48,7 @@ class MonitorCallback(Callback):
             raise ValueError(
                 f"{type(self).__name__} callback received monitor={self.monitor}, but it is not known whether that "
                 "metric should be maximized or minimized. Pass `mode='max'` if it should be maximized, or "
-                "`mode='min'` if it should be minimized."
+                f"`mode='min'` if it should be minimized.{self._hint(logs or {})}"
             )
         self.monitor_op = np.less if direction == "min" else np.greater
 
@@ -74,15 +78,35 @@ class MonitorCallback(Callback):
         return bool(self.monitor_op(value - delta, best))
 
     def get_monitor_value(self, logs):
-        """Return the watched value, or None, with a warning, if it is not among the logs."""
+        """Return the watched value, or None, with a warning, if it is not among the logs.
+
+        Raises
+        ------
+        ValueError : it is several values, of which none is better than another.
+        """
         value = self._find_value(logs or {})
         if value is None:
             warnings.warn(
                 f"{type(self).__name__} conditioned on metric `{self.monitor}` which is not available. "
-                f"Available metrics are: {','.join(logs or {})}",
+                f"Available metrics are: {','.join(logs or {})}.{self._hint(logs or {})}",
                 stacklevel=3,
             )
+        elif np.ndim(value):
+            raise ValueError(
+                f"{type(self).__name__} monitors `{self.monitor}`, which is not a scalar but has shape "
+                f"{np.shape(value)}: expected one value. Give the metric an average, such as "
+                f"`F1Score(average='macro')`. Received: {self.monitor}={value}"
+            )
         return value
+
+    def _hint(self, logs):
+        """What may have been meant by a name that is not among the logs, as a sentence."""
+        if self.monitor in logs:
+            return ""
+        hint = did_you_mean(self.monitor, logs)
+        if self.monitor.startswith("val_") and not any(key.startswith("val_") for key in logs):
+            hint = f" This epoch was not validated: has fit() got validation data?{hint}"
+        return hint
 
     def _find_value(self, logs):
         """Return the watched value or that of its other name, or None."""

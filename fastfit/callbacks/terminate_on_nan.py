@@ -1,6 +1,6 @@
 """TerminateOnNaN: stop when the loss is no number."""
 
-import math
+import numpy as np
 
 from fastfit.callbacks.callback import Callback
 from fastfit.utils.terminal import print_message
@@ -21,7 +21,7 @@ class TerminateOnNaN(Callback):
 
     def on_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss")
-        if loss is None or math.isfinite(loss):
+        if loss is None or np.all(np.isfinite(loss)):
             return
         if self.raise_error:
             raise RuntimeError(f"NaN or Inf loss encountered at batch {batch}.")

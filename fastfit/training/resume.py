@@ -40,6 +40,7 @@ class Run:
         name, keys, *rest = np.random.get_state()
         version, words, gauss = random.getstate()
         return {
+            **self._made_of(),
             "epoch": self.epoch,
             "done": self.done,
             "logs": self.logs,
@@ -57,7 +58,10 @@ class Run:
 
     def check_state(self, state):
         """Raise ValueError if a state is that of a run of another model, or on data of another kind."""
+        own = self._made_of()
         for what, found, expected in (
+            ("layers with such weights", state.get("layers", own["layers"]), own["layers"]),
+            ("the same optimizer", state.get("optimizer", own["optimizer"]), own["optimizer"]),
             ("metrics with as many variables", len(state["metrics"]), len(self._metric_variables())),
             ("as many layers that draw random numbers", len(state["generators"]), len(self._generators())),
             ("data of the same kind", sorted(state["feed"]), sorted(self.feed.get_state())),
@@ -100,6 +104,16 @@ class Run:
         if again is not None:
             again()
             self._later = None
+
+    def _made_of(self):
+        """What another model or optimizer has otherwise, though its variables may fit."""
+        layers = [
+            f"{type(layer).__name__} {[list(v.shape) for v in own]}"
+            for layer in self.model._flatten_layers()
+            if (own := [*layer._trainable_variables, *layer._non_trainable_variables])
+        ]
+        optimizer = self.model.optimizer
+        return {"layers": layers, "optimizer": None if optimizer is None else type(optimizer).__name__}
 
     def _metric_variables(self):
         return [v for metric in self.model.metrics for v in metric.variables]

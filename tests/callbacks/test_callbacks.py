@@ -176,6 +176,7 @@ def test_csv_logger_as_keras(tmp_path):
         for append in (False, True):
             logger = lib.CSVLogger(tmp_path / name, append=append)
             logger.set_model(FakeModel())
+            logger.set_params({"do_validation": True})
             logger.model.stop_training = False
             logger.on_train_begin()
             logger.on_epoch_end(0, {"loss": 0.5, "b": [1, 2], "a": 1.0})

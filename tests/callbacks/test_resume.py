@@ -188,8 +188,36 @@ def test_a_backup_of_another_model_is_an_error(tmp_path):
         fit(build(), [callbacks.BackupAndRestore(tmp_path), StopAt(epoch=1, hook="begin")])
     model = fastfit.Sequential([layers.Input((5,)), layers.Dropout(0.2), layers.Dense(1)])
     model.compile("adam", "mse", metrics=["mae"])
-    with pytest.raises(ValueError, match="not fit the file"):
+    with pytest.raises(
+        ValueError, match=r"layers with such weights: \['Dense \[\[5, 1\], \[1\]\]'\]. Received: \['Dense"
+    ):
         fit(model, [callbacks.BackupAndRestore(tmp_path)])
+
+
+@pytest.mark.parametrize("name", ["SGD", "RMSprop", "AdamW", "Nadam"])  # AdamW's variables are as many as Adam's
+def test_a_backup_of_another_optimizer_is_an_error(tmp_path, name):
+    with pytest.raises(Stop):
+        fit(build(), [callbacks.BackupAndRestore(tmp_path), StopAt(epoch=1, hook="begin")])
+    model = build(seed=4)
+    model.compile(getattr(fastfit.optimizers, name)(0.01), "mse", metrics=["mae"])
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=f"the same optimizer: {name}. Received: Adam"):
+        fit(model, [callbacks.BackupAndRestore(tmp_path)])
+    for a, b in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_a_run_that_goes_on_says_so(tmp_path, capsys, verbose):
+    with pytest.raises(Stop):
+        fit(build(), [callbacks.BackupAndRestore(tmp_path), StopAt(epoch=2, hook="begin")])
+    capsys.readouterr()
+    model = build(seed=4)
+    model.fit(X, Y, epochs=4, batch_size=8, verbose=verbose, callbacks=[callbacks.BackupAndRestore(tmp_path)])
+    said = [line for line in capsys.readouterr().out.splitlines() if "goes on" in line]
+    assert said == ([f"Training goes on with epoch 3, from {tmp_path}"] if verbose else [])
+    model.fit(X, Y, batch_size=8, verbose=1, callbacks=[callbacks.BackupAndRestore(tmp_path)])
+    assert "goes on" not in capsys.readouterr().out
 
 
 def test_a_backup_of_another_run_is_an_error(tmp_path):
@@ -227,6 +255,10 @@ def test_a_backup_of_keras(tmp_path):
     backup = keras.callbacks.BackupAndRestore(str(tmp_path / "b"))
     with pytest.raises(Stop):
         theirs.fit(X, Y, callbacks=[backup, StopKeras()], **options)
+    other = network(fastfit)
+    other.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="The state of optimizer 'sgd.* it has 2 variables"):
+        other.fit(X, Y, callbacks=[callbacks.BackupAndRestore(tmp_path / "b")], **options)
     ours = network(fastfit)
     history = ours.fit(X, Y, callbacks=[callbacks.BackupAndRestore(tmp_path / "b")], **options)
     assert history.epoch == [2, 3]
