@@ -11,6 +11,7 @@ from fastfit.callbacks import CallbackList
 from fastfit.compiler.compile import DEADLINE
 from fastfit.data.make import validates_after
 from fastfit.training import custom_step, prepare
+from fastfit.training.arguments import FitArguments
 from fastfit.training.resume import Run
 from fastfit.training.runner import Runner
 from fastfit.utils import nest, seeds
@@ -71,7 +72,7 @@ def run_epochs(model, feed, valid_feed, callbacks, given):
 
 
 def callback_list(model, given, steps, data, epochs=1, validates=False):
-    """The user's callbacks, then History and the bar."""
+    """The user's callbacks, then fit's History and the bar."""
     if isinstance(given.callbacks, CallbackList):
         return given.callbacks
     params = {
@@ -83,7 +84,8 @@ def callback_list(model, given, steps, data, epochs=1, validates=False):
         "do_validation": validates,
         "metrics": model.metrics_names,
     }
-    return CallbackList(given.callbacks, add_history=True, add_progbar=given.verbose != 0, model=model, **params)
+    trains = isinstance(given, FitArguments)  # the history of evaluate would take the place of fit's
+    return CallbackList(given.callbacks, add_history=trains, add_progbar=given.verbose != 0, model=model, **params)
 
 
 # Feeds ------------------------------------------------------------------------------------------------------------
@@ -290,7 +292,7 @@ def warn_out_of_data(steps):
 def test_pass(model, feed, callbacks, steps):
     """Loss and metrics of a pass over data."""
     model.reset_metrics()
-    model.stop_evaluating = False
+    stopped, model.stop_evaluating = model.stop_evaluating, False
     callbacks.on_test_begin()
     feed.begin(restart=True, steps=steps)
     batches(model, feed, callbacks, steps, "stop_evaluating")
@@ -298,6 +300,8 @@ def test_pass(model, feed, callbacks, steps):
     if not feed.found:  # a generator that is used up has no loss, rather than one of 0
         logs = {}
     callbacks.on_test_end(logs)
+    if model._busy.depth > 1:  # a hook of another evaluation may have called this one
+        model.stop_evaluating = stopped
     return logs
 
 

@@ -159,6 +159,13 @@ class Objective:
         for metric in self.metrics:
             metric.reset_state()
 
+    def _accumulators(self):
+        """The variables of all losses, metrics and values that custom steps show."""
+        metrics = {id(m): m for m in (*self.metrics, *self._own_metrics, *(m for _, m in self._trackers()))}
+        found = {id(v): v for m in metrics.values() if m is not None for v in m.variables}
+        found.update((id(v), v) for logs in self._step_logs.values() for v in logs.values())
+        return list(found.values())
+
     def get_metrics_result(self):
         """Return the running values of this epoch, by key; tensors while a step is traced."""
         traced = trace.active and trace.current() is not None

@@ -215,7 +215,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             )
 
     def _exclusive(self, what, nested=False):
-        return Exclusive(self._busy, what, self.name, nested)
+        return Exclusive(self._busy, what, self.name, self._accumulators if nested else None)
 
     # Steps ---------------------------------------------------------------------------------------------------------
 
