@@ -89,6 +89,7 @@ class Instruction:
     label: str = ""
     when: tuple = ALWAYS
     index: int = -1  # among all in the order in which they were written
+    shared: bool = False  # one place is several operands
 
 
 @dataclass
@@ -209,10 +210,12 @@ class Builder:
         """
         more["phase"] = max(more.get("phase", 0), self.phase)
         operands = self._before_updates(operands, more["phase"])
-        reads, writes = [], []
+        reads, writes, keys, absent = [], [], set(), 0
         for spec, place in zip(OPS[op]["operands"].split(), operands, strict=False):
             if place is None:
+                absent += 1
                 continue
+            keys.add(place.key)
             mode = next(c for c in spec if c in "<>=")
             if mode == "=" and (_stores(op, spec, d) or _copies_all(op, d)):
                 mode = ">"
@@ -241,6 +244,7 @@ class Builder:
                 per_row * row_fix if cost_fix is None else cost_fix,
                 when=self.when,
                 index=len(self.instructions),
+                shared=len(keys) + absent < len(operands),
                 **more,
             )
         )

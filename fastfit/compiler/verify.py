@@ -14,11 +14,11 @@ side, and gives slots that do not live at once the same bytes. What is proved he
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from heapq import heappop, heappush
 
-from fastfit import _core
-from fastfit.compiler.builder import KINDS, OPS
+from fastfit._core import TILE
+from fastfit.compiler.builder import KINDS, OPS, Location
 
 
 class CompilerFault(RuntimeError):
@@ -28,29 +28,41 @@ class CompilerFault(RuntimeError):
 class _Operand:
     """How an op uses one of its operands, from the table's formula."""
 
-    __slots__ = ("bytes", "letters", "mode", "rows", "type")
+    __slots__ = ("broadcast", "bytes", "dims", "mode", "rows", "type")
 
     def __init__(self, spec):
         head, letters = spec.split(":")
         self.mode = next(c for c in head if c in "<>=")
         self.type = head[-1]
         self.bytes = 8 if self.type == "d" else 4
-        self.letters = letters
         self.rows = "r" in letters
+        self.broadcast = {"m": 1, "n": 2}.get(letters, 0)  # the dimension that says how
+        self.dims = tuple(ord(c) - ord("a") for c in letters if c in "abcdefgh")
 
     def row_bytes(self, ins):
         """Bytes of a row of the instruction, or 0 for an operand that is the same for all rows."""
-        count, letters = self.bytes, self.letters
-        if letters in ("m", "n"):
-            mode = ins.d[1 if letters == "m" else 2] if len(ins.d) > 1 else 0
-            return 0 if mode in (1, 3) else count * (ins.d[0] if mode == 0 else 1)
+        d = ins.d
+        if self.broadcast:
+            mode = d[self.broadcast]
+            return 0 if mode & 1 else self.bytes * (1 if mode else d[0])
         if not self.rows:
             return 0
-        for letter in letters:
-            if letter in "abcdefgh":
-                index = ord(letter) - 97
-                count *= ins.d[index] if index < len(ins.d) else 0
+        count = self.bytes
+        for k in self.dims:
+            count *= d[k] if k < len(d) else 0
         return count
+
+
+class _Place:
+    """What has been done to a place, as the schedule is followed."""
+
+    __slots__ = ("done", "first", "last", "read_in", "reader", "write_in", "writes")
+
+    def __init__(self, index):
+        self.writes = [index]  # numbers of the instructions that write it, as they were written
+        self.done = 0  # how many of them have run
+        self.write_in = self.read_in = self.reader = -1  # groups; and the last instruction that read it
+        self.first = self.last = -1  # stages that use it, or places within a group for what lives in tiles
 
 
 _OPERANDS = {name: tuple(map(_Operand, op["operands"].split())) for name, op in OPS.items()}
@@ -72,82 +84,119 @@ def verify(builder, plan, offsets=None):
     CompilerFault
         Names the instructions and the place.
     """
-    written = _writers(builder)
-    lives = _walk(builder, plan, written)
-    _check_sinks(builder, written)
+    places = _places(builder)
+    _walk(builder, plan, places)
+    _check_sinks(builder, places)
     if offsets is not None:
-        _check_bytes(offsets, lives)
+        _check_bytes(offsets, places)
 
 
-def _writers(builder):
-    """For each place the numbers of the instructions that write it, as they were written."""
-    written = {}
+def _places(builder):
+    """What is written, by key."""
+    places = {}
     for ins in builder.instructions:
+        index = ins.index
         for place in ins.writes:
-            written.setdefault(place.key, []).append(ins.index)
-    return written
+            key = place.key
+            if key in places:
+                places[key].writes.append(index)
+            else:
+                places[key] = _Place(index)
+    return places
 
 
-def _walk(builder, plan, written):
-    """Follow the schedule; returns for each slot the first and last time that it is used: stages, or places in a tile.
-
-    Times of slots of tiles are numbers of instructions within their group.
-    """
-    done, write_in, read_in, lives, columns = {}, {}, {}, {}, {}
-    slots, total, number, commit = builder.slots, 0, 0, plan.commit
+def _walk(builder, plan, places):
+    """Follow the schedule."""
+    slots, total, number, columns = builder.slots, 0, 0, {}
+    sink_bytes = [builder.sink_bytes(i) for i in range(len(builder.sinks))]
     for s, stage in enumerate(plan.stages):
-        first = number
+        first = number  # group of the stage
         for group in stage:
-            if group.row_block and any(ins.row_fix for ins in group.instructions):
-                raise CompilerFault(f"stage {s} is cut by rows, but an instruction has rows of its own")
+            cut = group.unit_block or group.k_block
+            total += len(group.instructions)
             for at, ins in enumerate(group.instructions):
-                total += 1
+                index = ins.index
+                if group.row_block:
+                    _check_rows(ins, slots, sink_bytes)
                 for place in ins.reads:
-                    kind, key = place.kind, place.key
+                    kind = place.kind
                     if kind == "source":
                         _check_borrowed(builder, ins, place)
                         continue
-                    writes = written.get(key)
-                    if writes is None:
+                    known = places.get(place.key)
+                    if known is None:
                         if kind != "var" and not (kind == "slot" and slots[place.index].bytes == 0):
                             raise CompilerFault(f"{_name(ins)} reads {place}, which nothing writes")
                         continue
-                    want = 0 if place.start else bisect_left(writes, ins.index)
-                    have = done.get(key, 0)
-                    if kind != "var" and (columns or want == 0) and not _filled(ins, key, want, columns):
+                    if place.start:
+                        want = 0
+                    elif index > known.writes[-1]:
+                        want = len(known.writes)
+                    else:
+                        want = bisect_left(known.writes, index)
+                    if kind != "var" and (columns or want == 0) and not _filled(ins, place.key, want, columns):
                         raise CompilerFault(f"{_name(ins)} in stage {s} reads {place}, not all of which is written")
-                    if have != want:
+                    if known.done != want:
                         raise CompilerFault(
-                            f"{_name(ins)} in stage {s} finds {place} written {have} times, expected {want}"
+                            f"{_name(ins)} in stage {s} finds {place} written {known.done} times, expected {want}"
                         )
-                    if write_in.get(key, -1) >= first:
-                        _check_beside(builder, ins, place, group, write_in[key] == number, s)
-                    read_in[key] = number
+                    if known.write_in >= first and (cut or known.write_in != number):
+                        raise CompilerFault(f"{_name(ins)} reads {place} in stage {s} beside a tile that writes it")
+                    known.read_in, known.reader = number, index
                     if kind == "slot":
-                        _note(lives, slots, place, at, s, number, ins)
+                        if slots[place.index].power != TILE:
+                            known.last = s
+                        elif known.write_in == number:
+                            known.last = at
+                        else:
+                            raise CompilerFault(f"{_name(ins)} reads {place}, which lives in tiles of another group")
                 for place in ins.writes:
-                    kind, key = place.kind, place.key
-                    have, writes = done.get(key, 0), written[key]
-                    if have >= len(writes) or writes[have] != ins.index:
+                    kind, known = place.kind, places[place.key]
+                    done = known.done
+                    if done >= len(known.writes) or known.writes[done] != index:
                         raise CompilerFault(f"{_name(ins)} in stage {s} writes {place} out of turn")
-                    if write_in.get(key, -1) >= first:
-                        _check_beside(builder, ins, place, group, write_in[key] == number, s)
-                    elif read_in.get(key, -1) >= first:
-                        _check_beside(builder, ins, place, group, read_in[key] == number, s)
-                    elif group.row_block:
-                        _check_beside(builder, ins, place, group, True, s)
-                    done[key] = have + 1
-                    write_in[key] = number
+                    used_in = max(known.write_in, known.read_in)
+                    if used_in >= first and (used_in != number or (cut and known.reader != index)):
+                        raise CompilerFault(f"{_name(ins)} writes {place} in stage {s} beside a tile that uses it")
+                    if ins.shared and known.reader == index:
+                        _check_in_place(ins, place)
                     if kind == "slot":
-                        _note(lives, slots, place, at, s, number, ins)
-                    elif kind == "var" and s < commit:
+                        tile = slots[place.index].power == TILE
+                        if done == 0:
+                            known.first = at if tile else s
+                        elif tile and known.write_in != number:
+                            raise CompilerFault(f"{_name(ins)} writes {place}, which lives in tiles of another group")
+                        known.last = at if tile else s
+                    elif kind == "var" and s < plan.commit:
                         raise CompilerFault(f"{_name(ins)} writes {place} in stage {s}, before labels are checked")
-                if len(ins.writes) + len(ins.reads) > 1:
-                    _check_in_place(ins)
+                    known.done = done + 1
+                    known.write_in = number
             number += 1
     if total != len(builder.instructions):
         raise CompilerFault(f"{len(builder.instructions)} instructions were written, {total} are in the schedule")
-    return lives
+
+
+def _check_rows(ins, slots, sink_bytes):
+    """In tiles of rows, what has rows of the batch is used by just the tile's rows, and nothing else is written."""
+    if ins.row_fix:
+        raise CompilerFault(f"{_name(ins)} has rows of its own, but is cut by rows of the batch")
+    for operand, place in zip(_OPERANDS[ins.op], ins.operands, strict=False):
+        if place is None:
+            continue
+        kind = place.kind
+        if kind == "slot":
+            slot = slots[place.index]
+            stride = slot.bytes if slot.power == 1 or slot.power == TILE else 0
+        elif kind == "sink":
+            stride = sink_bytes[place.index]
+        elif kind == "source":
+            continue
+        else:
+            stride = 0
+        if stride or operand.mode != "<":
+            got = operand.row_bytes(ins) * ins.row_mul
+            if got != stride or not stride:
+                raise CompilerFault(f"{_name(ins)} uses {place} by rows of {got} bytes, a row of the batch has {stride}")
 
 
 def _filled(ins, key, want, columns):
@@ -165,61 +214,19 @@ def _name(ins):
     return f"instruction {ins.index} ({ins.label or ins.op})"
 
 
-def _note(lives, slots, place, at, stage, group, ins):
-    """Keep when a slot is used; one of a tile, by which group."""
-    index = place.index
-    if slots[index].power == _core.TILE:
-        known = lives.get(index)
-        if known is not None and known[2] != group:
-            raise CompilerFault(f"{_name(ins)} uses {place}, which lives in the tiles of another group")
-        lives[index] = (at if known is None else known[0], at, group)
-    else:
-        known = lives.get(index)
-        lives[index] = (stage if known is None else known[0], stage, -1)
-
-
-def _check_beside(builder, ins, place, group, same_group, stage):
-    """Two uses in one stage, one of which writes: they must be in one group, and keep to the rows of its tiles."""
-    if not same_group:
-        raise CompilerFault(f"{_name(ins)} uses {place} in stage {stage} beside a group that writes or reads it")
-    if group.unit_block or group.k_block:
-        if len(group.instructions) > 1:
-            raise CompilerFault(f"{_name(ins)} uses {place} in stage {stage}, whose tiles are no blocks of rows")
-        return
-    if not group.row_block:
-        return
-    stride = _stride(builder, place)
-    for operand, given in zip(_OPERANDS[ins.op], ins.operands, strict=False):
-        if given is not None and given.key == place.key and operand.row_bytes(ins) * ins.row_mul != stride:
-            raise CompilerFault(
-                f"{_name(ins)} uses {place} in stage {stage} by rows of {operand.row_bytes(ins) * ins.row_mul} bytes, "
-                f"but a row of the batch has {stride}"
-            )
-
-
-def _stride(builder, place):
-    """Bytes of a place for a row of the batch; None if it has none."""
-    if place.kind == "slot":
-        slot = builder.slots[place.index]
-        return slot.bytes if slot.power in (1, _core.TILE) else None
-    if place.kind == "sink":
-        return builder.sink_bytes(place.index)
-    return None
-
-
-def _check_in_place(ins):
+def _check_in_place(ins, place):
+    """An instruction that reads a place has come to write it."""
     if ins.op == "host":  # reads all before it writes
         return
-    for write in ins.writes:
-        uses = [k for k, p in enumerate(ins.operands) if p is not None and p.key == write.key]
-        if len(uses) == 1:
-            continue
-        specs = _OPERANDS[ins.op]
-        outputs = [k for k, spec in enumerate(specs) if spec.mode == ">"]
-        if not OPS[ins.op]["inplace"] or uses != [0, outputs[0]]:
-            raise CompilerFault(f"{_name(ins)} writes {write} while it reads it, which its op does not allow")
-        if specs[0].row_bytes(ins) != specs[outputs[0]].row_bytes(ins):
-            raise CompilerFault(f"{_name(ins)} writes {write} while it reads it with other rows")
+    uses = [k for k, p in enumerate(ins.operands) if p is not None and p.key == place.key]
+    if len(uses) == 1:
+        return
+    specs = _OPERANDS[ins.op]
+    outputs = [k for k, spec in enumerate(specs) if spec.mode == ">"]
+    if not OPS[ins.op]["inplace"] or uses != [0, outputs[0]]:
+        raise CompilerFault(f"{_name(ins)} writes {place} while it reads it, which its op does not allow")
+    if specs[0].row_bytes(ins) != specs[outputs[0]].row_bytes(ins):
+        raise CompilerFault(f"{_name(ins)} writes {place} while it reads it with other rows")
 
 
 def _check_borrowed(builder, ins, place):
@@ -235,31 +242,31 @@ def _check_borrowed(builder, ins, place):
         raise CompilerFault(f"{_name(ins)} reads {place} as float32, but it is {builder.sources[place.index][1]}")
 
 
-def _check_sinks(builder, written):
+def _check_sinks(builder, places):
     for index, (shape, _) in enumerate(builder.sinks):
-        if 0 not in shape and index * len(KINDS) + KINDS["sink"] not in written:
+        if 0 not in shape and Location("sink", index).key not in places:
             raise CompilerFault(f"nothing writes output {index}")
 
 
-def _check_bytes(offsets, lives):
+def _check_bytes(offsets, places):
     """No two slots of one part of the arena that live at once share bytes."""
     parts = {}
-    for index, (first, last, group) in lives.items():
-        power, offset, size = offsets[index]
-        parts.setdefault((power, group), []).append((first, last, offset, offset + size, index))
+    for key, known in places.items():
+        if key % len(KINDS) == KINDS["slot"]:
+            power, start, size = offsets[key // len(KINDS)]
+            if size:
+                part = parts.setdefault((power, known.write_in if power == TILE else -1), [])
+                part.append((known.first, known.last, start, start + size, key // len(KINDS)))
     for slots in parts.values():
         slots.sort()
         live, ends = [], []  # intervals in order of their offsets; times when they end
         for first, last, start, stop, index in slots:
             while ends and ends[0][0] < first:
-                _, gone = heappop(ends)
-                del live[bisect_left(live, gone)]
-            if start == stop:
-                continue
+                del live[bisect_left(live, heappop(ends)[1])]
             mine = (start, stop, index)
             at = bisect_left(live, mine)
             for other in live[max(at - 1, 0) : at + 1]:
                 if other[0] < stop and start < other[1]:
                     raise CompilerFault(f"slots {other[2]} and {index} share bytes while both are needed")
-            insort(live, mine)
+            live.insert(at, mine)
             heappush(ends, (last, mine))

@@ -73,7 +73,7 @@ def test_a_read_of_the_start_after_the_update():
     verify.verify(b, Schedule([[Group([read])], [Group([fill])]], commit=1))
     for stages in ([[Group([fill])], [Group([read])]], [[Group([fill, read])]]):
         fault((b, Schedule(stages, commit=0)), "relu. in stage . finds var0 at the start written 1 times")
-    fault((b, Schedule([[Group([read]), Group([fill])]], commit=0)), "beside a group")
+    fault((b, Schedule([[Group([read]), Group([fill])]], commit=0)), "writes var0 in stage 0 beside a tile that uses it")
 
 
 def test_a_newest_value_read_too_early(program):
@@ -128,7 +128,7 @@ def test_groups_side_by_side(program):
         Group(rows.instructions[:at], row_block=32),
         Group(rows.instructions[at:], row_block=32),
     ]
-    fault((builder, plan), "beside a group|another group")
+    fault((builder, plan), "beside a tile|another group")
 
 
 def test_rows_that_tiles_do_not_share(program):
@@ -147,7 +147,7 @@ def test_whole_batches_inside_a_row_tile(program):
                 group.instructions.remove(total)
     rows = next(g for s in plan.stages for g in s if find(plan, "tanh") in g.instructions)
     rows.instructions.append(total)
-    fault((builder, plan), "by rows of|another group")
+    fault((builder, plan), "by rows of|another group|beside")
 
 
 def test_writing_over_what_is_read(program):
@@ -161,12 +161,12 @@ def test_writing_over_what_is_read(program):
     wrong.op, wrong.operands = "softmax_grad", [dense.operands[3], None, dense.operands[3]]
     wrong.reads, wrong.writes = [wrong.operands[0]], [wrong.operands[2]]
     with pytest.raises(verify.CompilerFault, match="which its op does not allow"):
-        verify._check_in_place(wrong)
+        verify._check_in_place(wrong, wrong.writes[0])
     wrong.op, wrong.operands, wrong.d = "add", [dense.operands[3], None, dense.operands[3]], (3, 1, 3)
     with pytest.raises(verify.CompilerFault, match="with other rows"):
-        verify._check_in_place(wrong)
+        verify._check_in_place(wrong, wrong.writes[0])
     wrong.d = (3, 0, 3)
-    verify._check_in_place(wrong)
+    verify._check_in_place(wrong, wrong.writes[0])
 
 
 @pytest.mark.parametrize("change", [{"row_mul": 2}, {"row_fix": 1}, {"op": "tanh"}, {"dtype": "float64"}])
@@ -179,7 +179,7 @@ def test_data_that_cannot_be_borrowed(program, change):
     for name, value in change.items():
         if name != "dtype":
             setattr(dense, name, value)
-    fault((builder, plan), "where it lies|as float32|rows of its own")
+    fault((builder, plan), "where it lies|as float32|rows of its own|a row of the batch has")
 
 
 def test_an_output_that_nothing_writes(program):
