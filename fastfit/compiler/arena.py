@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import insort
+
+import numpy as np
+
 ALIGN = 64
 
 
@@ -27,26 +31,58 @@ def place(sizes, lifetimes, align=ALIGN, gap=0):
         Offsets, and the size of the whole.
     """
     offsets = [0] * len(sizes)
-    placed = []
+    find = _Many(len(sizes)) if len(sizes) > FEW else _Few()
     total = 0
     for i in sorted(range(len(sizes)), key=lambda i: (-sizes[i], lifetimes[i], i)):
         need = round_up(sizes[i] + gap, align)
-        first, last = lifetimes[i]
-        live = sorted(
-            (offsets[j], offsets[j] + round_up(sizes[j] + gap, align))
-            for j in placed
-            if lifetimes[j][0] <= last and first <= lifetimes[j][1]
-        )
-        best, best_room, end = None, None, 0
-        for start, stop in live:
-            room = start - end
-            if room >= need and (best is None or room < best_room):
-                best, best_room = end, room
-            end = max(end, stop)
-        offsets[i] = end if best is None else best
-        placed.append(i)
+        offsets[i] = find(need, *lifetimes[i])
         total = max(total, offsets[i] + need)
     return offsets, total
+
+
+# From so many slots on, NumPy compares them faster than a loop.
+FEW = 64
+
+
+class _Few:
+    """Finds the smallest gap between the placed slots that live at some time, and takes it."""
+
+    def __init__(self):
+        self.placed = []  # offset, end, lifetime; by offset
+
+    def __call__(self, need, first, last):
+        best, best_room, end = None, None, 0
+        for start, stop, begun, over in self.placed:
+            if begun <= last and first <= over:
+                room = start - end
+                if room >= need and (best is None or room < best_room):
+                    best, best_room = end, room
+                if stop > end:
+                    end = stop
+        offset = end if best is None else best
+        insort(self.placed, (offset, offset + need, first, last))
+        return offset
+
+
+class _Many:
+    """The same for many slots."""
+
+    def __init__(self, count):
+        self.columns = np.zeros((4, count), np.int64)  # as `placed` above
+        self.count = 0
+
+    def __call__(self, need, first, last):
+        starts, stops, begun, over = self.columns[:, : self.count]
+        live = np.flatnonzero((begun <= last) & (over >= first))
+        ends = np.maximum.accumulate(np.concatenate([[0], stops[live]]))
+        rooms = starts[live] - ends[:-1]
+        fits = np.flatnonzero(rooms >= need)
+        offset = int(ends[fits[np.argmin(rooms[fits])]] if fits.size else ends[-1])
+        at = int(np.searchsorted(starts, offset, "right"))
+        self.columns[:, at + 1 : self.count + 1] = self.columns[:, at : self.count].copy()
+        self.columns[:, at] = offset, offset + need, first, last
+        self.count += 1
+        return offset
 
 
 def round_up(n, to):

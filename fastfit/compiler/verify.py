@@ -196,7 +196,7 @@ def _check_rows(ins, slots, sink_bytes):
         if stride or operand.mode != "<":
             got = operand.row_bytes(ins) * ins.row_mul
             if got != stride or not stride:
-                raise CompilerFault(f"{_name(ins)} uses {place} by rows of {got} bytes, a row of the batch has {stride}")
+                raise CompilerFault(f"{_name(ins)}: {place} by rows of {got} bytes, a row of the batch has {stride}")
 
 
 def _filled(ins, key, want, columns):

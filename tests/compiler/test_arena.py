@@ -1,8 +1,11 @@
 """Slots of an arena that live at once never overlap."""
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fastfit.compiler import arena
 from fastfit.compiler.arena import place
 
 slots = st.lists(st.tuples(st.integers(0, 500), st.integers(0, 8), st.integers(0, 4), st.integers(0, 2)), max_size=30)
@@ -27,3 +30,15 @@ def test_memory_is_used_again():
     offsets, total = place([64, 64, 64], [(0, 1), (1, 2), (2, 3)])
     assert total == 128
     assert offsets[0] == offsets[2] != offsets[1]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_many_slots_are_placed_like_few(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(65, 200))
+    sizes = rng.choice([4, 64, 100, 256, 1000], count).tolist()
+    begin = rng.integers(0, 60, count)
+    lifetimes = list(zip(begin.tolist(), (begin + rng.integers(0, 20, count)).tolist(), strict=True))
+    many = arena.place(sizes, lifetimes, gap=8)
+    monkeypatch.setattr(arena, "FEW", count)
+    assert arena.place(sizes, lifetimes, gap=8) == many

@@ -73,7 +73,7 @@ def test_a_read_of_the_start_after_the_update():
     verify.verify(b, Schedule([[Group([read])], [Group([fill])]], commit=1))
     for stages in ([[Group([fill])], [Group([read])]], [[Group([fill, read])]]):
         fault((b, Schedule(stages, commit=0)), "relu. in stage . finds var0 at the start written 1 times")
-    fault((b, Schedule([[Group([read]), Group([fill])]], commit=0)), "writes var0 in stage 0 beside a tile that uses it")
+    fault((b, Schedule([[Group([read]), Group([fill])]], commit=0)), "writes var0 in stage 0 beside a tile")
 
 
 def test_a_newest_value_read_too_early(program):
