@@ -146,7 +146,7 @@ def _walk(builder, plan, places):
                     if kind == "slot":
                         if slots[place.index].power != TILE:
                             known.last = s
-                        elif known.write_in == number:
+                        elif known.write_in == number or want == 0:  # the first of several copies of columns
                             known.last = at
                         else:
                             raise CompilerFault(f"{_name(ins)} reads {place}, which lives in tiles of another group")
