@@ -3,8 +3,9 @@
 import inspect
 
 from fastfit import regularizers
-from fastfit.utils import nest
+from fastfit.utils import nest, references
 from fastfit.utils.naming import current_path, join_path
+from fastfit.utils.registry import deserialize_keras_object
 
 
 class Described:
@@ -84,7 +85,7 @@ class Described:
         taken = bound.signature.parameters
         values |= {key: value for key, value in common.items() if any_keyword or key in taken}
         plain = (str, int, float, bool, type(None))
-        if not all(isinstance(leaf, plain) for leaf in nest.flatten(values)):
+        if not references.are_kept() and not all(isinstance(leaf, plain) for leaf in nest.flatten(values)):
             raise NotImplementedError(
                 f"Object {type(self).__name__} was created by passing non-serializable argument values in "
                 "`__init__()`, and therefore the object must override `get_config()` in order to be serializable."
@@ -94,6 +95,8 @@ class Described:
     @classmethod
     def from_config(cls, config):
         """Make a layer from what `get_config` returned."""
+        if references.are_kept() and cls.get_config is Described.get_config:
+            config = deserialize_keras_object(config)
         try:
             return cls(**config)
         except Exception as error:

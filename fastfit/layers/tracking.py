@@ -22,6 +22,7 @@ class Tracked:
     # After `build`, a layer takes no more variables or layers: what was saved, counted or compiled would lack them.
     _locked = False
     _lockable = True  # not so for stacks and graphs, which say themselves what belongs to them
+    copied_as_config = True  # its variables are in files and copies under names of their own
     # Counts changes of what belongs to the layer, for programs that were compiled before.
     _structure = 0
 

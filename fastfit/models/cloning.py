@@ -43,7 +43,7 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
         )
     new = _clone(model, input_tensors, clone_function, call_function, recursive)
     if model.compiled and not new.compiled:
-        new.compile(**nest.map_structure(_fresh, model.get_compile_config()))
+        new.compile(**nest.map_structure(_fresh, model._compile_given()))
     return new
 
 

@@ -1,7 +1,6 @@
 """Model: layers that can be trained together."""
 
 import inspect
-import io
 import json
 
 from fastfit.graph.tensor import make_input
@@ -11,6 +10,7 @@ from fastfit.models.members import ModelMembers
 from fastfit.models.summary import print_summary
 from fastfit.saving import configs, files
 from fastfit.training.trainer import Trainer
+from fastfit.utils import nest
 from fastfit.utils.custom_objects import CustomObjectScope
 
 OLD_NAMES = {"input": "inputs", "output": "outputs"}
@@ -176,24 +176,18 @@ class Model(Trainer, ModelMembers, Layer):
         files.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def __reduce__(self):
-        # Pickled and copied as the archive that `save` writes, with the classes that it names.
-        archive = io.BytesIO()
-        files.save_model(self, archive)
-        classes = {type(layer) for layer in self._flatten_layers()}
-        own = {cls.__name__: cls for cls in classes if cls.__module__.split(".")[0] != __name__.split(".")[0]}
-        return _from_archive, (archive.getvalue(), own)
-
-
-def _from_archive(data, classes):
-    # A pickle runs code anyway: its lambdas are no worse.
-    return files.load_model(io.BytesIO(data), custom_objects=classes, safe_mode=False)
+        # A copy is made of config and weights; functions and classes of the user's come along themselves.
+        return files.from_parts, files.to_parts(self)
 
 
 def _first_shapes(args, kwargs):
-    for value in [*args, *kwargs.values()]:
-        if has_tensor(value) and hasattr(value, "shape"):
-            return (None, *tuple(value.shape)[1:])
-    return None
+    """Return the shape, or structure of shapes, of what a model was first called with."""
+
+    def shape_of(t):
+        return (None, *tuple(t.shape)[1:])
+
+    found = [nest.map_structure(shape_of, x) for x in [*args, *kwargs.values()] if has_tensor(x)]
+    return None if not found else found[0] if len(found) == 1 else found
 
 
 def _parameters_of(cls):

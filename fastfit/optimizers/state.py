@@ -9,9 +9,14 @@ from fastfit.graph.variable import Variable
 from fastfit.utils import own_variables
 from fastfit.utils.naming import name_scope
 
+# Attributes that are dicts of `id(variable)` to what belongs to that variable.
+_BY_IDENTITY = frozenset({"_slots", "_index", "_optimizer_of"})
+
 
 class HasVariables:
     """The optimizer's variables: iteration count, learning rate (unless a schedule) and slots, in the order made."""
+
+    copied_as_config = True  # with a model: its slots belong to the variables of the copy
 
     @property
     def variables(self):
@@ -64,6 +69,17 @@ class HasVariables:
                 slots[k].append(self.add_variable_from_reference(v, each, start))
         return slots[0] if isinstance(name, str) else slots
 
+    def __getstate__(self):
+        # Identities are of this process: copies look theirs up anew.
+        state, known = dict(self.__dict__), {id(v): v for v in getattr(self, "_trainable_variables", ())}
+        for name in _BY_IDENTITY & state.keys():
+            state[name] = [(known[key], value) for key, value in state[name].items() if key in known]
+        return state
+
+    def __setstate__(self, state):
+        found = {name: {id(v): value for v, value in state[name]} for name in _BY_IDENTITY & state.keys()}
+        self.__dict__.update({**state, **found})
+
     def get_weights(self):
         """Return the optimizer's variables as arrays."""
         return [v.numpy() for v in self.variables]
@@ -97,21 +113,22 @@ class HasVariables:
 
     def save_own_variables(self, store):
         """Put the optimizer's variables into a dict-like store."""
-        own_variables.save(self._variables, store)
+        own_variables.save(self.variables, store)
 
     def load_own_variables(self, store):
         """Set the optimizer's variables from what `save_own_variables` has put into a store.
 
         Another number of variables means another kind of optimizer: that is left alone, with a warning.
         """
-        if len(store.keys()) != len(self._variables):
+        variables = self.variables
+        if len(store.keys()) != len(variables):
             warnings.warn(
-                f"The state of optimizer '{self.name}' is not loaded: it has {len(self._variables)} variables whereas "
+                f"The state of optimizer '{self.name}' is not loaded: it has {len(variables)} variables whereas "
                 f"the saved optimizer has {len(store.keys())}.",
                 stacklevel=2,
             )
             return
-        own_variables.load(self._variables, store, f"Optimizer '{self.name}'")
+        own_variables.load(variables, store, f"Optimizer '{self.name}'")
 
     def stateless_apply(self, optimizer_variables, grads, trainable_variables):
         """Return the values that `apply` would leave, and change nothing.

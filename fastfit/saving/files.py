@@ -7,6 +7,7 @@ import warnings
 from fastfit.saving import archive, configs
 from fastfit.saving.h5_store import damage_as_value_error, dataset_bytes, find_group, h5py, open_to_read
 from fastfit.saving.state import load_assets, load_state, save_assets, save_state
+from fastfit.utils import references
 from fastfit.utils.limits import weights_limited_to
 
 # What a model may need beside the weights that its file holds: those that a layer makes but does not save.
@@ -113,6 +114,30 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         _build_optimizer(model, h5)
         load_state(model, h5)
         load_assets(model, assets)
+    return model
+
+
+def to_parts(model):
+    """Return (config, bytes of weights) of a model for a copy: `from_parts` makes a model of them.
+
+    The config holds the functions and classes themselves that are not the library's, so that nothing has to be
+    registered, and that a copy in the same process needs no names for them.
+    """
+    with references.kept():
+        config = configs.model_config(model)
+    weights = io.BytesIO()
+    with h5py().File(weights, "w") as h5:
+        save_state(model, h5)
+    return config, weights.getvalue()
+
+
+def from_parts(config, weights):
+    """Return the model that `to_parts` took apart."""
+    with references.kept():
+        model = configs.model_from_config(config)
+    with open_to_read(io.BytesIO(weights)) as h5:
+        _build_optimizer(model, h5)
+        load_state(model, h5)
     return model
 
 

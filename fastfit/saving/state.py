@@ -26,6 +26,8 @@ def _children(obj):
     if _has_graph_of_layers(obj):
         yield "layers", obj.layers
     if isinstance(obj, Optimizer):
+        if isinstance(getattr(obj, "inner_optimizer", None), Optimizer):
+            yield "inner_optimizer", obj.inner_optimizer
         return
     for name in sorted(dir(obj), key=lambda name: f"~{name}" if name.startswith("_") else name):
         if name.startswith("__") or name in _SKIPPED or name in untracked:

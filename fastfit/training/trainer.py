@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from fastfit import metrics as metrics_module
@@ -21,8 +23,8 @@ from fastfit.training.keras2 import Keras2Methods
 from fastfit.training.keras2_compile import Keras2Arguments
 from fastfit.training.objective import Objective
 from fastfit.training.step import Column, feed_dtype, trace_step
-from fastfit.utils import nest
-from fastfit.utils.registry import deserialize_keras_object
+from fastfit.utils import nest, references
+from fastfit.utils.registry import deserialize_keras_object, serialize_keras_object
 
 
 class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
@@ -194,12 +196,26 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             )
 
     def get_compile_config(self):
-        """Return what `compile` was given, and the optimizer that came of it."""
-        return {**self._compile_config, "optimizer": self.optimizer} if self.compiled else None
+        """Return what `compile` was given, and the optimizer that came of it, as a config that JSON can hold.
+
+        A model that is not compiled gives an empty dict.
+        """
+        return serialize_keras_object(self._compile_given()) if self.compiled else {}
+
+    def _compile_given(self):
+        """What `compile` was given, with the optimizer that came of it."""
+        return {**self._compile_config, "optimizer": self.optimizer}
 
     def compile_from_config(self, config):
-        """Compile with what `get_compile_config` of a model returned, serialized."""
-        self.compile(**deserialize_keras_object(config))
+        """Compile with what `get_compile_config` of a model returned: optimizer, losses and metrics are new ones."""
+        if type(self).compile is not Trainer.compile and not references.are_kept():
+            warnings.warn(
+                f"Model '{self.name}' is not compiled: its class has a `compile()` of its own, so it must override "
+                "`get_compile_config()` and `compile_from_config(config)`, too. Or call `compile()` yourself.",
+                stacklevel=2,
+            )
+            return
+        Trainer.compile(self, **deserialize_keras_object(config))
 
     def _check_compiled(self, method):
         if not self.compiled:

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 
 from fastfit import config as settings
-from fastfit.utils import lambdas
+from fastfit.utils import lambdas, references
 from fastfit.utils.custom_objects import CustomObjectScope, get_registered_name, get_registered_object, is_registered
 from fastfit.utils.naming import to_snake_case
 from fastfit.utils.suggestions import did_you_mean
@@ -137,6 +137,8 @@ class Registry:
 
 # ---- objects to configs ----
 
+_CLASS = "class"  # where a config holds the class itself, beside its name
+
 _PLAIN = (str, int, float, bool, type(None))
 # Type to (class name in configs, function to the config, function from the config).
 _forms: dict = {}
@@ -200,6 +202,8 @@ def serialize_keras_object(obj):
         return tuple(items) if isinstance(obj, tuple) else items
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
+    if references.are_kept() and (isinstance(obj, type) or not hasattr(obj, "copied_as_config")):
+        return obj
     if isinstance(obj, np.generic) or (isinstance(obj, np.ndarray) and obj.ndim == 0):
         return obj.item()
     for kind, (class_name, to_config, _) in _forms.items():
@@ -239,6 +243,8 @@ def _lambda_config(function):
 
 def lambda_of_layer_config(function):
     """Return the config of a lambda in the form of Keras's Lambda layers, which is one of its own."""
+    if references.are_kept():
+        return function
     parts = _lambda_config(function)["config"]["value"]
     return {"class_name": "__lambda__", "config": dict(zip(("code", "defaults", "closure"), parts, strict=True))}
 
@@ -277,7 +283,8 @@ def config_of(obj, module=None):
         # A class of the program that runs has no module that another program could import.
         where = None if cls.__module__ == "__main__" else cls.__module__
         name, registered = cls.__name__, get_registered_name(cls)
-    return {"module": where, "class_name": name, "config": config, "registered_name": registered}
+    found = {"module": where, "class_name": name, "config": config, "registered_name": registered}
+    return {**found, _CLASS: cls} if references.are_kept() and public is None else found
 
 
 # ---- configs to objects ----
@@ -330,6 +337,8 @@ def _deserialize(config, custom_objects):
     if isinstance(config, (list, tuple)):
         return [_deserialize(x, custom_objects) for x in config]
     if not isinstance(config, dict):
+        if references.are_kept():
+            return config
         raise TypeError(f"Could not parse config: {config!r}")
     if "class_name" not in config or "config" not in config:
         return {key: _deserialize(value, custom_objects) for key, value in config.items()}
@@ -357,7 +366,9 @@ def _deserialize_object(config, custom_objects, registry=None):
         if not isinstance(inner, str):
             raise TypeError(f"Expected the name of a function in `config`. Received: config={config!r}")
         return _find(config, inner, inner, custom_objects, registry)
-    cls = _find(config, config.get("registered_name") or class_name, class_name, custom_objects, registry)
+    cls = config.get(_CLASS) if references.are_kept() else None
+    if cls is None:
+        cls = _find(config, config.get("registered_name") or class_name, class_name, custom_objects, registry)
     if not inspect.isclass(cls):
         return cls
     if not hasattr(cls, "from_config"):

@@ -75,6 +75,7 @@ OPTIMIZERS = {
     "averages": lambda k: k.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9),
     "schedule": lambda k: k.optimizers.SGD(k.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5), momentum=0.9),
     "accumulation": lambda k: k.optimizers.SGD(0.1, momentum=0.5, gradient_accumulation_steps=2),
+    "wrapped": lambda k: k.optimizers.LossScaleOptimizer(k.optimizers.Adam(0.01)),
 }
 
 
