@@ -87,7 +87,7 @@ def without_numbers(config):
     """A config without what counts objects or says how Keras compiles."""
     if isinstance(config, dict):
         left = {key: without_numbers(value) for key, value in config.items() if key not in ("jit_compile", "module")}
-        if "config" in left and isinstance(left["config"], dict) and "learning_rate" in left["config"]:
+        if isinstance(left.get("config"), dict) and left["config"].keys() & {"learning_rate", "inner_optimizer"}:
             left["config"].pop("name")
         return left
     if isinstance(config, (list, tuple)):
