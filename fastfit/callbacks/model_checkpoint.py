@@ -18,7 +18,8 @@ class ModelCheckpoint(MonitorCallback):
     Parameters
     ----------
     filepath : str or path
-        Ends in ``.keras``, or in ``.weights.h5`` with `save_weights_only`. May hold ``{epoch}`` and ``{batch}``,
+        Ends in ``.keras``, or in ``.weights.h5`` with `save_weights_only`; in either case ``.h5`` and ``.hdf5`` make
+        legacy files. May hold ``{epoch}`` and ``{batch}``,
         counted from 1, and keys of the logs, such as in ``"{epoch:02d}-{val_loss:.2f}.keras"``.
     monitor : str, default="val_loss"
     verbose : int, default=0
@@ -65,7 +66,7 @@ class ModelCheckpoint(MonitorCallback):
         if isinstance(self.period, bool) or not isinstance(self.period, int) or self.period < 1:
             raise ValueError(f"`period` must be a positive number of epochs. Received: period={period!r}")
         extension = ".weights.h5" if save_weights_only else ".keras"
-        if not self.filepath.endswith(extension):
+        if not self.filepath.endswith((extension, ".h5", ".hdf5")):
             raise ValueError(
                 f"With `save_weights_only={bool(save_weights_only)}`, the filepath of a ModelCheckpoint must end in "
                 f"`{extension}`. Received: filepath={self.filepath}"

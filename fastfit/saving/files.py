@@ -1,10 +1,10 @@
-"""Models and weights in files: ``.keras`` and ``.weights.h5``, which Keras 3 reads and writes too."""
+"""Models and weights in files: ``.keras``, ``.weights.h5`` and legacy ``.h5``, which Keras 3 reads and writes too."""
 
 import io
 import os
 import warnings
 
-from fastfit.saving import archive, configs
+from fastfit.saving import archive, configs, legacy
 from fastfit.saving.h5_store import damage_as_value_error, dataset_bytes, find_group, h5py, open_to_read
 from fastfit.saving.state import load_assets, load_state, save_assets, save_state
 from fastfit.utils import references
@@ -22,8 +22,8 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
     Parameters
     ----------
     model : Model
-    filepath : str, path or binary file
-        Ends in ``.keras``.
+    filepath : str, path, binary file or open h5py file
+        Ends in ``.keras``; or in ``.h5`` or ``.hdf5``, for Keras 2's layout.
     overwrite : bool, default=True
         Otherwise ask on standard input before a file is replaced.
     zipped : bool, default=True
@@ -41,11 +41,13 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
         raise ValueError(f"Arguments not supported by save_model(): {sorted(kwargs)}")
     zipped = True if zipped is None else bool(zipped)
     to_object = isinstance(filepath, io.IOBase)
-    if not to_object:
+    to_h5 = _is_open_h5(filepath)
+    if not to_object and not to_h5:
         filepath = os.fspath(filepath)
-        if zipped and not filepath.endswith(".keras"):
+        to_h5 = zipped and filepath.endswith(legacy.EXTENSIONS)
+        if zipped and not to_h5 and not filepath.endswith(".keras"):
             raise ValueError(
-                "Invalid `filepath` argument: expected a `.keras` extension (other formats are not written). "
+                "Invalid `filepath` argument: expected a `.keras` extension, or `.h5` for a legacy file. "
                 f"Received: filepath={filepath}"
             )
         if not zipped and filepath.endswith(".keras"):
@@ -53,6 +55,8 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
                 "With `zipped=False`, which makes a directory, `filepath` should not end in `.keras`. "
                 f"Received: filepath={filepath}"
             )
+        if to_h5:
+            _warn_of_legacy("model", "model.save('my_model.keras')")
         if not _may_write(filepath, overwrite):
             return
     if not model.built:
@@ -64,6 +68,10 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
     if not include_optimizer:
         config.pop("compile_config", None)
     skip = () if include_optimizer or model.optimizer is None else (model.optimizer,)
+
+    if to_h5:
+        _write_h5(filepath, lambda h5: legacy.write_model(h5, model, config, include_optimizer))
+        return
 
     def write_weights(h5):
         save_state(model, h5, skip)
@@ -83,8 +91,8 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
 
     Parameters
     ----------
-    filepath : str, path or binary file
-        A ``.keras`` file, or a directory with its parts.
+    filepath : str, path, binary file or open h5py file
+        A ``.keras`` file, a directory with its parts, or a ``.h5`` or ``.hdf5`` file in Keras 2's layout.
     custom_objects : dict, optional
         Name to class or function.
     compile : bool, default=True
@@ -100,12 +108,20 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     ------
     ValueError : there is no such file, it is damaged, or it holds what may not be loaded.
     """
+    if _is_open_h5(filepath):
+        return _load_legacy(filepath, custom_objects, compile, safe_mode)
     if not isinstance(filepath, io.IOBase):
         filepath = os.fspath(filepath)
+        is_folder = os.path.isdir(filepath)
+        if filepath.endswith(legacy.EXTENSIONS) and not is_folder:
+            with open_to_read(filepath) as h5:
+                return _load_legacy(h5, custom_objects, compile, safe_mode)
         if not os.path.exists(filepath):
             raise ValueError(f"File not found: expected a `.keras` file. Received: filepath={filepath}")
-        if not os.path.isdir(filepath) and not filepath.endswith(".keras"):
-            raise ValueError(f"File format not supported: expected a `.keras` file. Received: filepath={filepath}")
+        if not is_folder and not filepath.endswith(".keras"):
+            raise ValueError(
+                f"File format not supported: expected a `.keras` or `.h5` file. Received: filepath={filepath}"
+            )
     with archive.reading(filepath) as (config, h5, assets):
         if not compile:
             config.pop("compile_config", None)
@@ -114,6 +130,29 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         _build_optimizer(model, h5)
         load_state(model, h5)
         load_assets(model, assets)
+    return model
+
+
+def _load_legacy(h5, custom_objects, compile, safe_mode):
+    """Return the model of an open h5py file in Keras 2's layout."""
+    with damage_as_value_error():
+        config, training = legacy.read_configs(h5)
+        with weights_limited_to(WEIGHTS_BESIDE + 2 * _size_of_datasets(h5), "the file"):
+            model = configs.model_from_config(config, custom_objects, safe_mode)
+        legacy.read_weights(h5, model)
+    if not compile:
+        return model
+    if training is None:
+        warnings.warn(
+            "The file holds no training configuration, so the model is not compiled. Call `compile()` before training.",
+            stacklevel=3,
+        )
+        return model
+    model.compile(**legacy.compile_arguments(training, custom_objects))
+    if model.built and model.optimizer is not None:
+        model.optimizer.build(model.trainable_variables)
+        with damage_as_value_error():
+            legacy.read_optimizer(h5, model.optimizer, model.trainable_variables)
     return model
 
 
@@ -149,7 +188,7 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, objects_t
     model : Model
         Built.
     filepath : str or path
-        Ends in ``.weights.h5``.
+        Ends in ``.weights.h5``; or in ``.h5`` or ``.hdf5``, for Keras 2's layout without the optimizer's state.
     overwrite : bool, default=True
         Otherwise ask on standard input before a file is replaced.
     max_shard_size : None
@@ -165,10 +204,19 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, objects_t
         raise ValueError(
             f"Weights are saved in one file: expected `max_shard_size=None`. Received: max_shard_size={max_shard_size}"
         )
-    if not filepath.endswith(".weights.h5"):
+    to_legacy = filepath.endswith(legacy.EXTENSIONS) and not filepath.endswith(".weights.h5")
+    if not filepath.endswith(".weights.h5") and not to_legacy:
         raise ValueError(f"The filename must end in `.weights.h5`. Received: filepath={filepath}")
+    if to_legacy and objects_to_skip:
+        raise ValueError(f"`objects_to_skip` is for `.weights.h5` files only. Received: filepath={filepath}")
     _check_built(model, "saved")
-    if _may_write(filepath, overwrite):
+    if to_legacy:
+        _warn_of_legacy("weights", "model.save_weights('my_model.weights.h5')")
+    if not _may_write(filepath, overwrite):
+        return
+    if to_legacy:
+        _write_h5(filepath, lambda h5: legacy.write_weights(h5, model))
+    else:
         archive.write_h5(filepath, lambda h5: save_state(model, h5, objects_to_skip or ()))
 
 
@@ -180,9 +228,11 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
     model : Model
         Built. It stays as it was if the file does not fit.
     filepath : str or path
-        A ``.weights.h5`` or ``.keras`` file.
+        A ``.weights.h5`` or ``.keras`` file, or a ``.h5`` or ``.hdf5`` file of weights or of a model.
     skip_mismatch : bool, default=False
         Warn about layers that do not fit, and load the others.
+    by_name : bool, default=False
+        For ``.h5`` and ``.hdf5`` files: go by the layers' names instead of their order.
     objects_to_skip : list of Layer, optional
 
     Raises
@@ -194,18 +244,29 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
     if kwargs:
         raise ValueError(f"Invalid keyword arguments: {kwargs}")
     filepath = os.fspath(filepath)
-    if by_name is not None:
-        raise ValueError(f"`by_name` is for Keras 2's `.h5` files only. Received: filepath={filepath}")
+    is_legacy = filepath.endswith(legacy.EXTENSIONS) and not filepath.endswith(".weights.h5")
+    if by_name is not None and not is_legacy:
+        raise ValueError(f"`by_name` is for legacy `.h5` and `.hdf5` files only. Received: filepath={filepath}")
+    if is_legacy and skip:
+        raise ValueError(f"`objects_to_skip` is for `.weights.h5` files only. Received: filepath={filepath}")
     _check_built(model, "loaded")
     if filepath.endswith(".weights.h5"):
         with open_to_read(filepath) as h5:
+            if legacy.is_weights(h5):
+                with damage_as_value_error():
+                    legacy.read_weights(h5, model, False, skip_mismatch)
+                return
             load_open_weights(model, h5, skip_mismatch, skip)
+    elif is_legacy:
+        with open_to_read(filepath) as h5, damage_as_value_error():
+            legacy.read_weights(h5, model, bool(by_name), skip_mismatch)
     elif filepath.endswith(".keras"):
         with archive.open_zip(filepath) as zipped, archive.weights_of(zipped) as h5:
             load_open_weights(model, h5, skip_mismatch, skip)
     else:
         raise ValueError(
-            f"File format not supported: expected a `.weights.h5` or `.keras` file. Received: filepath={filepath}"
+            f"File format not supported: expected a `.weights.h5`, `.keras` or legacy `.h5` file. Received: "
+            f"filepath={filepath}"
         )
 
 
@@ -221,6 +282,27 @@ def _check_built(model, what):
             f"Weights of model '{model.name}' cannot be {what}, because it is not built. Call it on some data, or use "
             "`build()`."
         )
+
+
+def _is_open_h5(file):
+    return type(file).__module__.split(".")[0] == "h5py" and isinstance(file, h5py().File)
+
+
+def _warn_of_legacy(what, instead):
+    warnings.warn(
+        f"You are saving the {what} to an HDF5 file in Keras 2's layout. This file format is considered legacy. We "
+        f"recommend the native format instead, e.g. `{instead}`.",
+        stacklevel=4,
+    )
+
+
+def _write_h5(target, write):
+    """Write to an open h5py file, or to a path, whose directory is made if need be."""
+    if _is_open_h5(target):
+        write(target)
+        return
+    os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+    archive.write_h5(target, write)
 
 
 def _may_write(filepath, overwrite):
