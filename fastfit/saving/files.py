@@ -135,7 +135,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
 
 def _load_legacy(h5, custom_objects, compile, safe_mode):
     """Return the model of an open h5py file in Keras 2's layout."""
-    with damage_as_value_error():
+    with damage_as_value_error(), configs.made_of_config():
         config, training = legacy.read_configs(h5)
         with weights_limited_to(WEIGHTS_BESIDE + 2 * _size_of_datasets(h5), "the file"):
             model = configs.model_from_config(config, custom_objects, safe_mode)
@@ -148,7 +148,8 @@ def _load_legacy(h5, custom_objects, compile, safe_mode):
             stacklevel=3,
         )
         return model
-    model.compile(**legacy.compile_arguments(training, custom_objects))
+    with configs.made_of_config():
+        model.compile(**legacy.compile_arguments(training, custom_objects))
     if model.built and model.optimizer is not None:
         model.optimizer.build(model.trainable_variables)
         with damage_as_value_error():
@@ -251,12 +252,11 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
         raise ValueError(f"`objects_to_skip` is for `.weights.h5` files only. Received: filepath={filepath}")
     _check_built(model, "loaded")
     if filepath.endswith(".weights.h5"):
-        with open_to_read(filepath) as h5:
+        with open_to_read(filepath) as h5, damage_as_value_error():
             if legacy.is_weights(h5):
-                with damage_as_value_error():
-                    legacy.read_weights(h5, model, False, skip_mismatch)
-                return
-            load_open_weights(model, h5, skip_mismatch, skip)
+                legacy.read_weights(h5, model, False, skip_mismatch)
+            else:
+                load_open_weights(model, h5, skip_mismatch, skip)
     elif is_legacy:
         with open_to_read(filepath) as h5, damage_as_value_error():
             legacy.read_weights(h5, model, bool(by_name), skip_mismatch)

@@ -24,9 +24,9 @@ def open_to_read(file):
     """Return an open h5py file of a path or file object; ValueError if it is no HDF5 file."""
     try:
         return h5py().File(file, "r")
-    except FileNotFoundError:
+    except (FileNotFoundError, MemoryError, ImportError):
         raise
-    except OSError as error:
+    except Exception as error:  # h5py turns damage into errors of many kinds
         raise ValueError(
             f"Expected a file in the format HDF5, but it cannot be read. Received: {file}: {error}"
         ) from error
@@ -34,10 +34,12 @@ def open_to_read(file):
 
 @contextlib.contextmanager
 def damage_as_value_error():
-    """Raise ValueError for what h5py raises when it meets bytes that make no sense."""
+    """Raise ValueError for whatever h5py raises when it meets bytes that make no sense."""
     try:
         yield
-    except (OSError, RuntimeError, KeyError) as error:
+    except (ValueError, TypeError, MemoryError):
+        raise
+    except Exception as error:
         raise ValueError(f"The file of weights is damaged: {error}") from error
 
 
