@@ -3,12 +3,13 @@
     python -m tests.fuzz.files --seed 0 --count 1000
     python -m tests.fuzz.files --seconds 60
 
-Refused means one of `REFUSALS` within `SECONDS` and `MEMORY`; a model whose weights are loaded is then as it was. No code
-runs, no module is imported, nothing is opened for writing, no file outside is read. Cases run in a child process, so that a crash or a
-hang is found as well. What fails is made as short as it goes, printed and written to a file.
+Refused means one of `REFUSALS` within `SECONDS` and `MEMORY`; a model whose weights are loaded is then as it was. No
+code runs, no module is imported, nothing is opened for writing, no file outside is read. Cases run in a child process,
+so that a crash or a hang is found as well. What fails is made as short as it goes, printed and written to a file.
 """
 
 import argparse
+import codecs
 import json
 import mmap
 import os
@@ -165,7 +166,8 @@ class Runner:
         self.before = {name: self._state(model) for name, model in self.models.items()}
         self.loaded = self.refused = 0
         self.watching, self.seen = False, None
-        b"".decode("cp437")  # of names in archives: its module is imported now
+        for name in ("cp437", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"):
+            codecs.lookup(name)  # what zipfile and json may want: their modules are imported now
         sys.addaudithook(self._audit)
 
     def _state(self, model):
@@ -381,7 +383,8 @@ def main(arguments=None):
             break
     seconds = time.monotonic() - started
     print(
-        f"{done} files in {seconds:.0f} s ({done / seconds:.0f}/s): {totals[0]} loaded, {totals[1]} refused, {failures} failed"
+        f"{done} files in {seconds:.0f} s ({done / seconds:.0f}/s): {totals[0]} loaded, {totals[1]} refused, "
+        f"{failures} failed"
     )
     return 1 if failures else 0
 
