@@ -34,7 +34,7 @@ lint:
 check: lint test san tsan
 
 clean:
-	rm -rf build fastfit/_core*.so
+	rm -rf build fastfit/_core*.so fastfit/_watch*.so
 
 # ---- C tests: every tests/c/*.c is a program of its own, linked with all of csrc ----
 

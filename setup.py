@@ -103,8 +103,8 @@ def c_libraries():
     ]
 
 
-def extension(libraries):
-    """fastfit._core."""
+def extensions(libraries):
+    """fastfit._core, the binding, and fastfit._watch, which needs no C of ours."""
     import numpy
     from Cython.Build import cythonize
 
@@ -121,8 +121,20 @@ def extension(libraries):
         extra_link_args=link,
         depends=[source for _, info in libraries for source in info["sources"]] + headers(),
     )
+    watch = Extension(
+        "fastfit._watch",
+        ["fastfit/_watch.pyx"],
+        include_dirs=[numpy.get_include()],
+        define_macros=module.define_macros,
+        extra_compile_args=flags,
+        extra_link_args=link,
+    )
     return cythonize(
-        [module], build_dir="build/cython", language_level=3, include_path=["."], compiler_directives={"binding": True}
+        [module, watch],
+        build_dir="build/cython",
+        language_level=3,
+        include_path=["."],
+        compiler_directives={"binding": True},
     )
 
 
@@ -152,6 +164,6 @@ if sys.platform == "darwin":
 LIBRARIES = c_libraries()
 setup(
     libraries=LIBRARIES,
-    ext_modules=extension(LIBRARIES),
+    ext_modules=extensions(LIBRARIES),
     cmdclass={"build_clib": BuildLibraries, "build_ext": BuildExtension},
 )

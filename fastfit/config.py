@@ -1,4 +1,8 @@
-"""Numbers that everything shares: the default float dtype and the fuzz factor."""
+"""Numbers that everything shares: the default float dtype, the fuzz factor, and how much memory programs may keep."""
+
+from numbers import Integral
+
+from fastfit.utils.kept import programs
 
 _epsilon = 1e-7
 _floatx = "float32"
@@ -77,3 +81,24 @@ def enable_unsafe_deserialization():
 def is_safe_mode():
     """Whether lambdas in configs are refused."""
     return _safe_mode
+
+
+def program_cache():
+    """Return how many bytes compiled programs may keep, those of all models together (256 MB unless set)."""
+    return programs.bound
+
+
+def set_program_cache(bytes):
+    """Set how many bytes compiled programs may keep, those of all models together.
+
+    Programs that were used least lately are forgotten beyond that, and made anew when they are wanted again. The one
+    that is in use always stays.
+
+    Parameters
+    ----------
+    bytes : int
+    """
+    if isinstance(bytes, bool) or not isinstance(bytes, Integral) or bytes < 0:
+        raise ValueError(f"Argument `bytes` must be an integer >= 0. Received: bytes={bytes!r}")
+    programs.bound = int(bytes)
+    programs.shrink()

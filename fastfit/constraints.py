@@ -1,6 +1,7 @@
 """Constraints on weights, applied after every update."""
 
 from fastfit import ops
+from fastfit._watch import Watched
 from fastfit.config import epsilon
 from fastfit.utils.registry import Registry
 from fastfit.utils.suggestions import unknown_attribute
@@ -10,7 +11,7 @@ def _norm(w, axis):
     return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
 
 
-class Constraint:
+class Constraint(Watched):
     """Base of constraints: callables ``w -> w``."""
 
     def __call__(self, w):

@@ -3,6 +3,7 @@
 import math
 
 from fastfit import ops
+from fastfit._watch import Watched
 from fastfit.utils.registry import Registry
 from fastfit.utils.suggestions import unknown_attribute
 
@@ -13,7 +14,7 @@ def _factor(value, name):
     return float(value)
 
 
-class Regularizer:
+class Regularizer(Watched):
     """Base of regularizers: callables ``x -> scalar``."""
 
     def __call__(self, x):

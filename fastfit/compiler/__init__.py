@@ -1,5 +1,5 @@
 """Traced steps to native programs."""
 
-from fastfit.compiler.compile import Compiled, compile_program, predictor
+from fastfit.compiler.compile import Compiled, compile_program
 
-__all__ = ["Compiled", "compile_program", "predictor"]
+__all__ = ["Compiled", "compile_program"]

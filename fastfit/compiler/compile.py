@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from math import prod
 
 import numpy as np
 
-from fastfit import _core
+from fastfit import _core, _watch
 from fastfit.compiler import (
     lower,
     rules_accumulate,
@@ -30,9 +31,12 @@ from fastfit.graph import storage
 from fastfit.graph.array import Array
 from fastfit.graph.tensor import KerasTensor, topological
 from fastfit.utils import interrupts, seeds
+from fastfit.utils.kept import programs as kept
 
 # Seconds that a program runs before Python looks at signals and the progress bar.
 DEADLINE = 0.05
+# What an instruction takes in Python, about: its description, and the graph that it came from.
+BYTES_PER_INSTRUCTION = 4096
 # Imported for their rules.
 _RULES = (
     rules_accumulate,
@@ -73,16 +77,44 @@ class Compiled:
         self.source_shapes = assembly.source_shapes
         self._borrowed = [(v, v._storage) for v in variables]
         self._programs = []
+        self._made = weakref.WeakSet()
+        self._predictor = None
         self._random = None
         self._lock = threading.Lock()
-        self._generation = storage.generation
+        self._version = _watch.version()
+        self.on_drop = None
+        kept.measure(self)
+
+    @property
+    def nbytes(self):
+        """Bytes of the native programs that live, and about those of what describes them."""
+        return len(self.assembly.instructions) * BYTES_PER_INSTRUCTION + sum(p.nbytes for p in list(self._made))
+
+    def touch(self):
+        """Say that this is used."""
+        kept.touch(self)
+
+    def drop(self):
+        """Let go of the native programs; they are made again if they are wanted."""
+        with self._lock:
+            self._programs.clear()
+            self._predictor = None
+        if self.on_drop is not None:
+            self.on_drop(self)
+
+    def _make(self, rows):
+        program = self.assembly.make(rows)
+        self._made.add(program)
+        kept.measure(self)
+        return program
 
     def valid(self):
         """Whether all borrowed memory is still that of its variable."""
-        if self._generation == storage.generation:
+        now = _watch.version()
+        if self._version == now:
             return True
         if all(v._storage is s for v, s in self._borrowed):
-            self._generation = storage.generation
+            self._version = now
             return True
         return False
 
@@ -94,7 +126,7 @@ class Compiled:
                     return self._programs.pop(i)
             # one that is too small will not be wanted again
             self._programs.clear()
-        return self.assembly.make(rows)
+        return self._make(rows)
 
     def release(self, program):
         """Take back what `core` gave."""
@@ -126,6 +158,18 @@ class Compiled:
             done, at, _ = self.run(sources, sinks, None, at, rows, min(batch, rows), **options)
             steps += done
         return out
+
+    def predictor(self, rows=64):
+        """A `_core.Predictor` of a program with one input of float32 rows and one output; None if it is not that."""
+        a = self.assembly
+        if len(a.sources) != 1 or len(a.sinks) != 1 or a.sources["dtype"][0] != _core.DTYPES.index("float32"):
+            return None
+        if self.draws() or any(int(i["op"]) == OPS["host"]["id"] for i in a.instructions):
+            return None
+        if self._predictor is None:
+            shapes = self.source_shapes[0], self.outputs[0].shape[1:]
+            self._predictor = _core.Predictor(self._make(rows), *shapes, Array)
+        return self._predictor
 
     def draws(self):
         """Whether a step draws random numbers."""
@@ -266,13 +310,3 @@ def _copy(low, source, target, x, phase=0):
     op, d = ("copy64", (n,)) if x.dtype == "float64" else ("copy_cols", (n, n, 0, 0, n))
     low.b.emit(op, [source, target], d, rows=(0, 1), cut="whole", cost_fix=n, phase=phase)
 
-
-def predictor(compiled, rows=64):
-    """A `_core.Predictor` for a one-input, one-output program on float32 rows; None if it is not that."""
-    a = compiled.assembly
-    if len(a.sources) != 1 or len(a.sinks) != 1 or a.sources["dtype"][0] != _core.DTYPES.index("float32"):
-        return None
-    if compiled.draws() or any(int(i["op"]) == OPS["host"]["id"] for i in a.instructions):
-        return None
-    rank = [t.shape[1:] for t in compiled.outputs]
-    return _core.Predictor(a.make(rows), compiled.source_shapes[0], rank[0], Array)

@@ -3,12 +3,10 @@
 import os
 import threading
 
-from fastfit import _core
+from fastfit import _core, _watch
 
 _lock = threading.Lock()
 _engine = None
-# Counts changes of layout: programs that borrowed an earlier storage are then out of date.
-generation = 0
 
 
 def engine():
@@ -41,13 +39,6 @@ def _threads():
     return int(text)
 
 
-def programs_are_old():
-    """Make every model look again at what it kept from earlier calls."""
-    global generation
-    with _lock:
-        generation += 1
-
-
 def make(shape, dtype, packed=False):
     """Return zeroed storage for an array.
 
@@ -63,7 +54,6 @@ def make(shape, dtype, packed=False):
 
 def pack(variable):
     """Move a float32 matrix into panels, if it is not there yet."""
-    global generation
     if variable._storage.packed:
         return
     engine()  # made under the same lock
@@ -74,4 +64,4 @@ def pack(variable):
         new = make(old.shape, old.dtype, packed=True)
         new.write(old.read())
         variable._storage = new
-        generation += 1
+        _watch.changed()  # programs that borrowed the old memory are out of date

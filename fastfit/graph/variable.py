@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastfit._watch import Watched
 from fastfit.graph import storage
 from fastfit.graph.array import as_array
 from fastfit.graph.op import apply, constant
@@ -10,7 +11,7 @@ from fastfit.graph.trace import current, variable_tensor
 from fastfit.utils.naming import auto_name, current_path, join_path
 
 
-class Variable(Operand):
+class Variable(Watched, Operand):
     """An array that keeps its place for life.
 
     Parameters
@@ -23,6 +24,9 @@ class Variable(Operand):
     trainable : bool, default=True
     name : str, optional
     """
+
+    # Fixed for life, or looked after by the programs that borrow the memory.
+    _unwatched_attributes = frozenset({"_storage", "_born_in", "name", "path", "shape", "dtype"})
 
     def __init__(self, initializer, shape=None, dtype="float32", trainable=True, name=None, **_keras_only):
         dtype = "float32" if dtype is None else np.dtype(dtype).name

@@ -1,9 +1,10 @@
 """Initializer: the base class."""
 
 from fastfit import config
+from fastfit._watch import Watched
 
 
-class Initializer:
+class Initializer(Watched):
     """Base of initializers: callables ``(shape, dtype) -> array``."""
 
     def __call__(self, shape, dtype=None):

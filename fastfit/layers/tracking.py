@@ -5,11 +5,12 @@ import types
 
 import numpy as np
 
+from fastfit._watch import Watched
 from fastfit.graph.variable import Variable
 from fastfit.utils import own_variables
 
 
-class Tracked:
+class Tracked(Watched):
     """Variables and sublayers held in attributes, lists, tuples and dicts, at any depth.
 
     Attributes are walked when asked for, not recorded when set, so that a layer appended to a list later counts too.
@@ -18,6 +19,14 @@ class Tracked:
 
     _untracked_attributes = frozenset(
         {"_init_args", "_inbound_nodes", "_losses", "_build_shapes", "_trainable_variables", "_non_trainable_variables"}
+    )
+    # Names, shapes and what belongs to the layer: programs are kept behind the last by `Trainer._structure_now`.
+    _unwatched_attributes = frozenset(
+        {
+            *("name", "_path", "_init_args", "_inbound_nodes", "_losses", "_build_shapes", "_building", "_locked"),
+            *("_trainable_variables", "_non_trainable_variables", "_initial_weights", "_input_shape_arg", "_structure"),
+            "_untracked_attributes",
+        }
     )
     # After `build`, a layer takes no more variables or layers: what was saved, counted or compiled would lack them.
     _locked = False

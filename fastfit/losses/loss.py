@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastfit import config, ops
+from fastfit._watch import Watched
 from fastfit.graph.masks import get_mask, without_mask
 from fastfit.graph.op import apply, cast
 from fastfit.graph.tensor import KerasTensor
@@ -113,7 +114,7 @@ def reduce_weighted_values(values, sample_weight=None, mask=None, reduction="sum
     return reduce_values(values, sample_weight, reduction)
 
 
-class Loss:
+class Loss(Watched):
     """Base of losses: subclasses define ``call(y_true, y_pred)``, which returns one value per sample.
 
     Parameters
@@ -126,6 +127,7 @@ class Loss:
 
     # Class ids stay the integers that they are; other targets become floats.
     _casts_targets = True
+    _unwatched_attributes = frozenset({"name"})
 
     def __init__(self, name=None, reduction="sum_over_batch_size", dtype=None):
         self.name = name or auto_name(type(self).__name__)

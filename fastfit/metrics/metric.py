@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastfit import config, initializers, ops
+from fastfit._watch import Watched
 from fastfit.graph.variable import Variable
 from fastfit.utils.naming import auto_name
 
@@ -10,7 +11,7 @@ from fastfit.utils.naming import auto_name
 STATE = "float64"
 
 
-class Metric:
+class Metric(Watched):
     """Base of metrics: subclasses define ``update_state`` and ``result``.
 
     Parameters
@@ -23,6 +24,7 @@ class Metric:
 
     # "up" or "down" where larger or smaller is better; callbacks in mode "auto" ask for it.
     _direction = None
+    _unwatched_attributes = frozenset({"_variables", "_metrics", "name"})
 
     def __init__(self, dtype=None, name=None):
         self.name = name or auto_name(type(self).__name__)

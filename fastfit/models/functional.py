@@ -34,6 +34,10 @@ class Functional(Model):
         {"_graph", "_inputs_struct", "_outputs_struct", "inputs", "outputs", "_loss_tensors"}
     )
 
+    # What `_graph` says, and names.
+    _unwatched_attributes = frozenset(
+        {"inputs", "outputs", "_inputs_struct", "_outputs_struct", "_loss_tensors", "input_names", "output_names"}
+    )
     _lockable = False
 
     def __init__(self, inputs=None, outputs=None, name=None, trainable=None, **kwargs):

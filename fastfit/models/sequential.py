@@ -1,6 +1,6 @@
 """Sequential: a stack of layers."""
 
-from fastfit.graph import storage
+from fastfit import _watch
 from fastfit.graph.tensor import KerasTensor
 from fastfit.layers.input import InputLayer
 from fastfit.layers.layer import Layer
@@ -26,6 +26,7 @@ class Sequential(Model):
 
     _untracked_attributes = frozenset({"_functional", "_tensors"})
 
+    _unwatched_attributes = frozenset({"_layers", "_tensors"})
     _lockable = False
 
     def __new__(cls, *args, **kwargs):
@@ -93,7 +94,7 @@ class Sequential(Model):
         self.built = False
         self._functional = None
         self._structure += 1
-        storage.programs_are_old()
+        _watch.changed()
 
     def _connect_if_possible(self):
         if not self._layers:

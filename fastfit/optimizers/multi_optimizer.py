@@ -3,12 +3,13 @@
 import re
 from collections.abc import MutableMapping
 
+from fastfit._watch import Watched
 from fastfit.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from fastfit.optimizers.optimizer import Optimizer
 from fastfit.optimizers.serialization import REGISTRY
 
 
-class OptimizerMap(MutableMapping):
+class OptimizerMap(Watched, MutableMapping):
     """Optimizers by the paths of variables.
 
     Parameters

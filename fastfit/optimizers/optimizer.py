@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from fastfit import ops
+from fastfit._watch import Watched
 from fastfit.graph import trace
 from fastfit.graph.variable import Variable
 from fastfit.optimizers.helpers import as_number, clip_by_norm, drop_missing, only_if, take_legacy
@@ -17,7 +18,7 @@ from fastfit.utils.naming import auto_name, name_scope
 from fastfit.utils.registry import get_registered_name, get_registered_object
 
 
-class Optimizer(HasVariables, HasLearningRate):
+class Optimizer(HasVariables, HasLearningRate, Watched):
     """Base of optimizers. A subclass makes its slots in `build` and changes one variable in `update_step`.
 
     Parameters
@@ -42,6 +43,10 @@ class Optimizer(HasVariables, HasLearningRate):
         Calls whose gradients are averaged into one update; at least 2.
     name : str, optional
     """
+
+    _unwatched_attributes = frozenset(
+        {"_ready", "_trainable_variables", "_index", "_slots", "_variables", "name", "_built", "built"}
+    )
 
     def __setattr__(self, name, value):
         if "_ready" not in self.__dict__ and name != "_ready":

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
+from fastfit._watch import Watched
 from fastfit.utils.registry import Registry
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(Watched):
     """Base of schedules: callables ``step -> learning rate``."""
 
     # Whether __call__ works on an array of steps; a user's own schedule is asked step by step.

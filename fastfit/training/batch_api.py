@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastfit.graph import storage
 from fastfit.training import loops, prepare
 from fastfit.training.runner import Runner
 
@@ -56,8 +55,8 @@ class BatchApi:
         array, or arrays in the structure of the outputs
         """
         fast = self._fast
-        if fast is not None and fast[1] == storage.generation:
-            out = fast[0].plain(x)
+        if fast is not None:
+            out = fast.plain(x)
             if out is not None:
                 return out
         data = prepare.batch_data(self, x, targets=False)

@@ -9,6 +9,7 @@ from numbers import Real
 from fastfit import losses as losses_module
 from fastfit import metrics as metrics_module
 from fastfit import ops
+from fastfit._watch import Watched
 from fastfit.utils.naming import to_snake_case
 
 ACCURACY = ("accuracy", "acc")
@@ -16,7 +17,7 @@ CROSSENTROPY = ("crossentropy", "ce")
 BINARY = (losses_module.binary_crossentropy,)
 
 
-class OutputLoss:
+class OutputLoss(Watched):
     """The loss of one output.
 
     Attributes
@@ -53,7 +54,7 @@ class OutputLoss:
         return wrapper(y, y_pred, sample_weight)
 
 
-class OutputMetric:
+class OutputMetric(Watched):
     """One metric of one output.
 
     Attributes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from fastfit._core import LabelError
@@ -42,7 +44,7 @@ class Runner:
             Steps done, and the next position.
         """
         model = self.model
-        if not self.step.compiled.valid():  # a callback may have moved weights
+        if not self.step.is_of(model):  # a callback may have moved weights, or set what the step was made from
             self.step = model._step(self.kind, *self.groups, self.batch)
         options = {
             "seed": model._seed ^ KEYS[self.kind],
@@ -64,7 +66,7 @@ class Runner:
             before = between.done
             between.numbers = model._running_means(self.kind)
             between.watched = [o.watched_rate() for o in counters]
-            between.valid = self.step.compiled.valid
+            between.valid = functools.partial(self.step.is_of, model)
             options["between"] = between
         try:
             steps, position, _ = self.step.compiled.run(

@@ -44,6 +44,17 @@ class Step:
     def __init__(self, compiled, labels):
         self.compiled = compiled
         self.labels = labels
+        self.reads = self.structure = None
+
+    def made_from(self, reads, structure):
+        """Keep what the step was made from: what its trace has read, and `Trainer._structure_now` of then."""
+        self.reads, self.structure = reads, structure
+
+    def is_of(self, model):
+        """Whether all that the step was made from is as it was."""
+        if self.reads.settled() and self.compiled.valid():
+            return True
+        return self.compiled.valid() and self.structure == model._structure_now() and self.reads.valid()
 
 
 def trace_step(model, kind, x, y, w, batch):

@@ -8,10 +8,11 @@ import numpy as np
 
 from fastfit import metrics as metrics_module
 from fastfit import optimizers
-from fastfit.compiler.compile import predictor
+from fastfit._watch import Shortcut, version
 from fastfit.data.make import is_iterable_data
-from fastfit.graph import storage, trace
+from fastfit.graph import trace
 from fastfit.graph.array import as_array
+from fastfit.graph.reads import Record
 from fastfit.graph.tensor import make_input
 from fastfit.layers.call_context import context
 from fastfit.training import compile_arguments, loops
@@ -22,6 +23,7 @@ from fastfit.training.exclusive import Busy, Exclusive, tracing
 from fastfit.training.keras2 import Keras2Methods
 from fastfit.training.keras2_compile import Keras2Arguments
 from fastfit.training.objective import Objective
+from fastfit.training.programs import Programs
 from fastfit.training.step import Column, feed_dtype, trace_step
 from fastfit.utils import nest, references
 from fastfit.utils.registry import deserialize_keras_object, serialize_keras_object
@@ -38,6 +40,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             "_compile_arguments",
             "_compile_config",
             "_steps",
+            "_structure_at",
             "_fast",
             "_output_losses",
             "_output_metrics",
@@ -54,6 +57,13 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         }
     )
 
+    # What training keeps besides: it says nothing about a program, or changes with `compile`, which forgets them all.
+    _unwatched_attributes = _untracked_attributes - {"optimizer"} | {
+        *("_busy", "_step_count", "_test_count", "_seed", "_initial_epoch", "_keras2", "compiled"),
+        *("_masked_outputs", "_settled_names", "_run_options", "steps_per_execution"),
+        *("stop_training", "stop_evaluating", "stop_predicting"),
+    }
+
     def __init__(self):
         self.__dict__.update(
             optimizer=None,
@@ -63,7 +73,8 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             history=None,
             compiled=False,
             _compile_arguments=None,
-            _steps={},
+            _steps=Programs(self),
+            _structure_at=(0, None),
             _fast=None,
             _busy=Busy(),
             _step_count=0,
@@ -156,7 +167,8 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
                 _keras2=older,
                 steps_per_execution=steps_per_execution,
                 _loss_tracker=metrics_module.Mean(name="loss"),
-                _steps={key: step for key, step in self._steps.items() if key[0] == "predict"},
+                _steps=Programs(self),
+                _fast=None,
                 _step_logs={},
                 compiled=True,
             )
@@ -243,17 +255,20 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             tuple(None if a is None else Column.of(a) for a in y),
             tuple(None if a is None else Column.of(a) for a in w),
             _bucket(batch),
-            tuple(id(v) for v in self.trainable_variables) if kind == "train" else None,
-            self._freeze_key(),
         )
-        step = self._steps.get(key)
-        if step is not None and step.compiled.valid():
-            return step
-        with tracing:  # layers keep their losses while they are called
-            step = self._steps.get(key)
-            if step is None or not step.compiled.valid():
-                step = self._steps[key] = trace_step(self, kind, key[1], key[2], key[3], batch)
-                self._note_logs()
+        step = self._steps.find(key)
+        if step is None:
+            with tracing:  # layers keep their losses while they are called
+                step = self._steps.find(key) or self._make_step(key, batch)
+        step.compiled.touch()
+        return step
+
+    def _make_step(self, key, batch):
+        with Record() as record:
+            step = trace_step(self, *key[:4], batch)
+        step.made_from(record.reads(), self._structure_now())
+        self._steps.add(key, step)
+        self._note_logs()
         return step
 
     def explain(self):
@@ -270,8 +285,14 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             listings.append(f"{key[0]}: {step.compiled.explain(batch)}")
         return "\n".join(listings)
 
-    def _freeze_key(self):
-        return tuple((layer.trainable, layer._structure) for layer in self._flatten_layers())
+    def _structure_now(self):
+        """The layers and the variables that are trained, which are looked for when something has been set."""
+        now = version()
+        if self._structure_at[0] != now:
+            layers = self._flatten_layers()
+            found = [*layers, *(layer._structure for layer in layers), *self.trainable_variables]
+            self.__dict__["_structure_at"] = now, found
+        return self._structure_at[1]
 
     def _call_for_step(self, x, training):
         """The outputs for flat inputs, inside a trace."""
@@ -461,10 +482,9 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         fast = self._fast
         # inside another layer's call or a trace, the training flag, masks and gradients matter
         if fast is not None and len(args) == 1 and not kwargs and not context.depth and not trace.active:
-            if fast[1] == storage.generation:
-                out = fast[0](args[0])
-                if out is not None:
-                    return out
+            out = fast(args[0])
+            if out is not None:
+                return out
         if len(args) == 1 and not kwargs and self.built and not context.depth and trace.current() is None:
             # Outputs with masks are computed layer by layer, since programs give plain arrays.
             if _all_arrays(args[0]) and not self._masked_outputs:
@@ -475,10 +495,10 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
 
     def _prepare_fast(self, step):
         """Keep the shortest way for one float32 array in, one array out."""
-        if not self._masked_outputs and (self._fast is None or self._fast[1] != storage.generation):
-            program = predictor(step.compiled)
-            if program is not None:
-                self.__dict__["_fast"] = (program, storage.generation)
+        if not self._masked_outputs:
+            predictor = step.compiled.predictor()
+            if predictor is not None:
+                self.__dict__["_fast"] = Shortcut(predictor, step.reads)
 
 
 def _bucket(batch):

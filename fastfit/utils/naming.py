@@ -1,7 +1,10 @@
 """Automatic names: ``dense``, ``dense_1``, ... counted per process."""
 
+import gc
 import re
 import threading
+
+from fastfit.utils.kept import programs
 
 _lock = threading.Lock()
 _counts: dict[str, int] = {}
@@ -100,15 +103,19 @@ def on_clear_session(hook):
 
 
 def clear_session(free_memory=True):
-    """Forget the automatic names handed out so far, so that the next Dense is ``dense`` again.
+    """Forget the automatic names handed out so far, so that the next Dense is ``dense`` again, and free memory.
 
     Parameters
     ----------
     free_memory : bool, default=True
-        Accepted for Keras's sake; memory is freed with the objects that own it.
+        Let all models forget their compiled programs, which are made anew when they are wanted again, and collect what
+        nobody refers to any more.
     """
     with _lock:
         _counts.clear()
         _uids.clear()
     for hook in _clear_hooks:
         hook()
+    if free_memory:
+        programs.clear()
+        gc.collect()

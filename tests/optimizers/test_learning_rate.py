@@ -73,17 +73,17 @@ def sink(model, steps, **options):
 def test_set_between_steps_without_compiling_again():
     model = counting_model(optimizers.SGD(0.5))
     assert sink(model, 4) == pytest.approx(2.0)
-    steps = dict(model._steps)
+    steps = model._steps.items()
     model.optimizer.learning_rate = 0.25
     assert sink(model, 4) == pytest.approx(1.0)
-    assert dict(model._steps) == steps
+    assert model._steps.items() == steps
 
     class Halve(fastfit.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             self.model.optimizer.learning_rate = float(np.asarray(self.model.optimizer.learning_rate)) / 2
 
     assert sink(model, 3, callbacks=[Halve()]) == pytest.approx(0.25 + 0.125 + 0.0625)
-    assert dict(model._steps) == steps
+    assert model._steps.items() == steps
 
 
 def test_state_is_kept_over_fits():

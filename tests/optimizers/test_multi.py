@@ -71,7 +71,7 @@ def test_each_has_its_own_learning_rate():
     assert not hosts(model) and chosen.optimizers == [adam, sgd]
     counts = [int(o.iterations.numpy()) for o in (chosen, adam, sgd)]
     assert counts == [14, 14, 14]
-    steps = dict(model._steps)
+    steps = model._steps.items()
     before = model.get_weights()
     adam.learning_rate = 0.0
     model.fit(X, Y, batch_size=BATCH, shuffle=False, verbose=0)
@@ -80,7 +80,7 @@ def test_each_has_its_own_learning_rate():
         np.testing.assert_array_equal(before[i], after[i])
     for i in (1, 3):
         assert np.abs(before[i] - after[i]).max() > 0
-    assert dict(model._steps) == steps
+    assert model._steps.items() == steps
 
 
 def test_a_part_that_cannot_be_traced():
