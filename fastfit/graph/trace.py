@@ -28,6 +28,8 @@ class Trace:
         Scalars that layers added.
     on_apply : callable or None
         Takes an optimizer, gradients and variables (or None) when the step that is traced applies gradients.
+    applied : set
+        Variables that gradients have been applied to: `touched` says whether one of them was read or set after that.
     """
 
     def __init__(self):
@@ -35,6 +37,7 @@ class Trace:
         self.updates = {}
         self.losses = []
         self.on_apply = None
+        self.applied, self.touched = set(), False
         self._streams = 0
 
     def __enter__(self):
@@ -52,6 +55,7 @@ class Trace:
 
     def read(self, variable):
         """Return the tensor of the variable's value at this point."""
+        self.touched = self.touched or variable in self.applied
         if variable in self.updates:
             return self.updates[variable]
         if variable not in self.variables:
@@ -60,6 +64,7 @@ class Trace:
 
     def write(self, variable, tensor):
         """Record that the variable now holds ``tensor``."""
+        self.touched = self.touched or variable in self.applied
         self.updates[variable] = tensor
 
     def next_stream(self):

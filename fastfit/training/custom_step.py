@@ -136,8 +136,8 @@ def trace_custom(model, kind, x, y, w):
     """Trace the user's step.
 
     A step that applies gradients once leaves the update to the optimizer's kernels. If it applies them more often, as
-    adversarial training does, what comes later depends on the update: then the step is traced again, with the
-    optimizers' own arithmetic in it.
+    adversarial training does, or uses a variable after its update, such as to clip it, what comes later depends on the
+    update: then the step is traced again, with the optimizers' own arithmetic in it.
 
     Parameters
     ----------
@@ -160,6 +160,7 @@ def trace_custom(model, kind, x, y, w):
         if variables is None:
             variables = optimizer._trainable_variables
         applied.append((optimizer, list(zip(variables, grads, strict=True))))
+        first.applied.update(variables)
 
     with trace.Trace() as first:
         first.on_apply = collect
@@ -167,7 +168,7 @@ def trace_custom(model, kind, x, y, w):
     for optimizer, pairs in applied:
         if optimizer is not model.optimizer:
             optimizer.build([v for v, _ in pairs])
-    if len(applied) <= 1:
+    if len(applied) <= 1 and not first.touched:
         return *(applied[0] if applied else (None, [])), first, []
     for optimizer, pairs in applied:
         if not optimizer.built:

@@ -7,6 +7,7 @@ knows no programs.
 import numpy as np
 import pytest
 
+import fastfit
 from fastfit import constraints, ops, optimizers, regularizers
 from fastfit.graph.variable import Variable
 from fastfit.layers import Dense, Input, Layer
@@ -225,3 +226,49 @@ def test_two_layers_that_swap_their_kernels():
         a, b = b - 0.01 * 2.0 * d, a - 0.01 * d
         np.testing.assert_allclose(layer.a.numpy(), a, rtol=2e-4, atol=2e-5)
         np.testing.assert_allclose(layer.b.numpy(), b, rtol=2e-4, atol=2e-5)
+
+
+class Stepping(Model):
+    """A train_step that goes on with the weights once it has applied the gradients."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.dense = Dense(3, use_bias=False, kernel_initializer=lambda s, dtype: np.full(s, 0.02, dtype))
+        self.slow = Dense(3, use_bias=False, kernel_initializer="zeros")
+        self.slow.trainable = False
+        self.after = after
+
+    def call(self, x):
+        return self.dense(x) + 0.0 * self.slow(x)
+
+    def train_step(self, data):
+        x, y = data
+        loss = ops.mean(ops.square(self(x, training=True) - y))
+        variables = self.trainable_variables
+        self.optimizer.apply(fastfit.gradients(loss, variables), variables)
+        self.after(self)
+        return {"loss": loss}
+
+
+def clip_after(model):
+    model.dense.kernel.assign(ops.clip(model.dense.kernel, -0.05, 0.05))
+
+
+def follow_after(model):
+    model.slow.kernel.assign(0.5 * model.slow.kernel + 0.5 * model.dense.kernel)
+
+
+@pytest.mark.parametrize("after", [clip_after, follow_after])
+def test_weights_that_a_step_uses_after_the_update(after):
+    model = Stepping(after)
+    model.compile(optimizers.SGD(0.3))
+    w, slow = np.full((6, 3), 0.02), np.zeros((6, 3))
+    for _ in range(3):
+        model.train_on_batch(X, Y)
+        w = w - 0.3 * (X.T @ (2.0 * (X @ w - Y) / Y.size))
+        if after is clip_after:
+            w = np.clip(w, -0.05, 0.05)
+        else:
+            slow = 0.5 * slow + 0.5 * w
+        np.testing.assert_allclose(model.dense.kernel.numpy(), w, rtol=2e-4, atol=2e-6)
+        np.testing.assert_allclose(model.slow.kernel.numpy(), slow, rtol=2e-4, atol=2e-6)
