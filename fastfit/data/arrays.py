@@ -98,11 +98,18 @@ class ArrayData:
     def __init__(self, x, y=None, sample_weight=None, spec=None, batch=False):
         self.spec = spec
         self.x, self.x_structure = _inputs(x, spec)
-        self.y = _targets(y, spec)
-        self.sample_weight = _weights(sample_weight, len(self.y), spec)
+        self._given = y, sample_weight
+        self.name_outputs(spec)
         self.n = self._common_length()
         if self.n == 0 and not batch:
             raise ValueError("The data are empty: expected at least one row. Received arrays of length 0.")
+
+    def name_outputs(self, spec):
+        """Put targets and weights, as they were given, into the order of the outputs, whose names are known now."""
+        y, sample_weight = self._given
+        self.spec = spec
+        self.y = _targets(y, spec)
+        self.sample_weight = _weights(sample_weight, len(self.y), spec)
 
     def _common_length(self):
         groups = {"x": self.x, "y": self.y, "sample_weight": self.sample_weight}
@@ -212,6 +219,7 @@ def _targets(y, spec):
     names = None if spec is None else spec.output_names
     if names is None:
         return [None if a is None else to_array(a, "y") for a in nest.flatten(y)]
+    y = _by_path(y, spec)
     if isinstance(y, dict):
         flat = _by_name(y, names, spec)
     else:
@@ -222,6 +230,14 @@ def _targets(y, spec):
             f"Outputs: {spec.describe_outputs()} (names {names})\ny: {nest.describe(y)}"
         )
     return [None if a is None else to_array(a, "y") for a in flat]
+
+
+def _by_path(values, spec):
+    """Values in the form of nested outputs by the names of these, which are their paths."""
+    struct = None if spec is None else spec.output_structure
+    if not nest.is_nested(struct) or spec.output_names != nest.paths(struct):
+        return values
+    return nest.by_path(values, struct) if isinstance(values, dict) else values
 
 
 def _needs_target(spec):
@@ -256,8 +272,11 @@ def _weights(sample_weight, outputs, spec):
         return []
     _check_lists(sample_weight, "sample_weight")
     names = None if spec is None else spec.output_names
+    sample_weight = _by_path(sample_weight, spec)
     if isinstance(sample_weight, dict):
         unknown = [k for k in sample_weight if k not in (names or ())]
+        if names is None and not (spec is None or spec.is_final):
+            return [_weight(w) for w in nest.flatten(sample_weight)]
         if names is None or unknown:
             raise ValueError(
                 f"`sample_weight` must be named like the model's outputs {names}. Received keys: {list(sample_weight)}"

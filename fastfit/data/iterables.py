@@ -73,7 +73,7 @@ class IterableData:
         self.has_begin_hook = self.is_dataset and hook not in (None, PyDataset.on_epoch_begin)
         self.exhausted = False
         self._begun = False
-        self._first = None
+        self._first = self._raw = None
         self._pass = None  # an iterator, or the indices of a dataset's batches
         self._ahead = collections.deque()  # of an iterable: read before they were asked for, each with its place
         self._reader = None
@@ -102,7 +102,8 @@ class IterableData:
                 self._begin()
                 if self._count() == 0:
                     raise self._no_batch()
-                self._first = self._unpack(self.source[0])
+                self._raw = self.source[0]
+                self._first = self._unpack(self._raw)
             return self._first
         if not self._ahead:
             found = self._next()
@@ -111,10 +112,17 @@ class IterableData:
             self._ahead.append(found)
         return self._ahead[0][0]
 
+    def name_outputs(self, spec):
+        """Put targets and weights into the order of the outputs, whose names are known now: of the first batch too."""
+        self.spec = spec
+        if self.is_dataset:
+            self._first = None if self._first is None else self._unpack(self._raw)
+        elif self._ahead:
+            self._ahead[0] = self._unpack(self._raw), self._ahead[0][1]
+
     def _no_batch(self):
         return ValueError(
-            "The generator, dataset or iterable gave no batch. Received an empty source: "
-            f"{type(self.source).__name__}"
+            f"The generator, dataset or iterable gave no batch. Received an empty source: {type(self.source).__name__}"
         )
 
     def restart(self):
@@ -235,6 +243,7 @@ class IterableData:
             self._last_read = number, 0
             return None
         self._last_read = number, read + 1
+        self._raw = entry  # the last one
         return entry if self.is_dataset else self._unpack(entry), self._last_read
 
     def _order(self):

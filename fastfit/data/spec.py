@@ -30,6 +30,8 @@ class DataSpec:
         The form of the outputs, for messages.
     has_loss : list of bool, optional
         Per output whether it needs a target; all do by default.
+    is_final : bool, default=True
+        Whether more of it will be known when the model has been called on the inputs.
     """
 
     inputs: list | None = None
@@ -37,6 +39,7 @@ class DataSpec:
     output_names: list | None = None
     output_structure: object = None
     has_loss: list | None = None
+    is_final: bool = True
 
     @classmethod
     def of(cls, model, has_loss=None):
@@ -44,8 +47,12 @@ class DataSpec:
         graph = model._model() if hasattr(model, "_model") else model
         inputs = getattr(graph, "inputs", None)
         if graph is None or not inputs:
+            struct = model._outputs_form() if graph is not None and hasattr(model, "_outputs_form") else None
+            if isinstance(struct, dict) and (names := model._known_output_names()) is not None:
+                return cls(output_names=names, output_structure=struct, has_loss=has_loss)
             names = getattr(model, "output_names", None) if graph is not None else None
-            return cls(output_names=names, has_loss=has_loss)
+            known = graph is None or not hasattr(model, "_outputs_form") or model._known_output_names() is not None
+            return cls(output_names=names, has_loss=has_loss, is_final=known)
         infos = [InputInfo(t.node.operation.name, tuple(t.shape), t.dtype) for t in inputs]
         return cls(infos, graph._inputs_struct, list(graph.output_names), graph._outputs_struct, has_loss)
 

@@ -192,7 +192,11 @@ def _looks_like_metrics(value):
 
 def _looks_like_weights(value):
     leaves = _leaves(value)
-    return bool(leaves) and all(isinstance(x, Real) and not isinstance(x, bool) for x in leaves)
+    return bool(leaves) and all(map(_is_number, leaves))
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def check_modes(run_eagerly, jit_compile, auto_scale_loss):
@@ -204,6 +208,26 @@ def check_modes(run_eagerly, jit_compile, auto_scale_loss):
         raise ValueError(f"`jit_compile` must be True, False or 'auto'. Received: jit_compile={jit_compile!r}")
     if run_eagerly and jit_compile not in (None, False, "auto"):
         warnings.warn("`run_eagerly` and `jit_compile` cannot both be True: `jit_compile` is ignored.", stacklevel=4)
+
+
+def check_names(arguments):
+    """Raise ValueError for losses, metrics and weights that can be none, before it is known which outputs there are.
+
+    Parameters
+    ----------
+    arguments : dict
+        loss, loss_weights, metrics and weighted_metrics, as given to compile().
+    """
+    for loss in _leaves(arguments["loss"]):
+        OutputLoss(loss, None)
+    for name in ("metrics", "weighted_metrics"):
+        given = arguments[name]
+        if given is not None and not isinstance(given, (list, tuple, dict)):
+            _per_output(given, [""], name)  # raises
+        for metric in _leaves(given):
+            OutputMetric(metric, 0, False)
+    if not all(_is_number(v) for v in _leaves(arguments["loss_weights"])):
+        raise ValueError(f"`loss_weights` must hold numbers. Received: loss_weights={arguments['loss_weights']!r}")
 
 
 def output_losses(loss, loss_weights, names, by_key=False):
@@ -251,7 +275,7 @@ def _weights(loss_weights, names):
                 f"{len(names)} outputs: {names}. Received: loss_weights={loss_weights}"
             )
         values = list(loss_weights)
-    elif isinstance(loss_weights, Real) and not isinstance(loss_weights, bool):
+    elif _is_number(loss_weights):
         if len(names) != 1:
             raise ValueError(
                 "When the model has several outputs, `loss_weights` must be a list or dict. "
@@ -261,7 +285,7 @@ def _weights(loss_weights, names):
     else:
         raise ValueError(f"`loss_weights` must be a number, list or dict. Received: loss_weights={loss_weights!r}")
     for v in values:
-        if v is not None and (isinstance(v, bool) or not isinstance(v, Real)):
+        if v is not None and not _is_number(v):
             raise ValueError(f"`loss_weights` must hold numbers. Received: loss_weights={loss_weights!r}")
     return [None if v is None else float(v) for v in values]
 

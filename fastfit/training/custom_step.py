@@ -222,8 +222,7 @@ def _call_step(model, kind, x, y, w, current):
 def _pack_targets(model, tensors):
     if all(t is None for t in tensors):
         return None
-    graph = model._graph_model()
-    struct = None if graph is None else graph._outputs_struct
+    struct = model._outputs_form()
     if struct is not None and nest.is_nested(struct) and len(nest.flatten(struct)) == len(tensors):
         return nest.pack_like(struct, tensors)
     return tensors[0] if len(tensors) == 1 else list(tensors)

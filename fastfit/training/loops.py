@@ -360,11 +360,7 @@ def prediction_runs(data, steps, by_batch):
 
 def pack_outputs(model, arrays):
     """Arrays in the structure of the model's outputs."""
-    graph = model._graph_model()
-    if custom_step.is_custom(model, "predict"):
-        struct = model._predict_struct
-    else:
-        struct = graph._outputs_struct if graph is not None else model.__dict__.get("_settled_struct")
+    struct = model._predict_struct if custom_step.is_custom(model, "predict") else model._outputs_form()
     if struct is None or not nest.is_nested(struct):
         return arrays[0] if len(arrays) == 1 else list(arrays)
     packed = nest.pack_like(struct, arrays)

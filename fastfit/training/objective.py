@@ -22,9 +22,17 @@ class Objective:
     def _settle_outputs(self, count):
         """Resolve compile's arguments for a model whose outputs were not known then."""
         if self._output_losses is None:
-            names = self._known_output_names() or [f"output_{i + 1}" for i in range(count)]
+            names = self._known_output_names() or self._names_by_form(count)
             self.__dict__["_settled_names"] = names
             self._set_resolved(self._resolve(self._compile_arguments, names))
+
+    def _names_by_form(self, count):
+        """Names of the outputs of a model without a graph: the keys of the dict that it returns."""
+        struct = self._outputs_form()
+        if nest.is_nested(struct) and len(nest.flatten(struct)) == count:
+            if isinstance(struct, dict) or any(map(nest.is_nested, struct)):
+                return nest.paths(struct)
+        return [f"output_{i + 1}" for i in range(count)]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Return the scalar loss: weighted losses of the outputs, added losses, regularizers.

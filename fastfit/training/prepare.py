@@ -66,13 +66,14 @@ def training_data(model, given):
                 stacklevel=4,
             )
         train = Batches(data, data.num_batches)
+        learn_structure(model, data)
     else:
+        learn_structure(model, data)
         if given.validation_split and given.validation_data is None:
             data, valid_rows = train_validation_split(data, given.validation_split)
         if given.class_weight is not None:  # of training alone: validation rows count as they are
             apply_class_weight(data, given.class_weight, sample_weight_given=False)
         train = _arrays(model, data, check_batch_size(batch_size, data.n, given.steps_per_epoch), shuffle)
-    learn_structure(model, data)
     valid = None
     batch_size = given.validation_batch_size or batch_size
     if given.validation_data is not None:
@@ -179,4 +180,7 @@ def learn_structure(model, data):
         x = data.x_structure if isinstance(data, ArrayData) else data.peek()[0]
         if isinstance(x, list) and len(x) == 1:
             x = x[0]
+        unnamed = model._output_losses is None
         model._build_on(x)
+        if unnamed and model._output_losses is not None:
+            data.name_outputs(spec_of(model))

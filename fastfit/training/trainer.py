@@ -18,7 +18,7 @@ from fastfit.layers.call_context import context
 from fastfit.training import compile_arguments, loops
 from fastfit.training.arguments import FitArguments, RunArguments, take_old_names
 from fastfit.training.batch_api import BatchApi
-from fastfit.training.custom_step import CustomSteps, overridden
+from fastfit.training.custom_step import CustomSteps, overridden, owns_loss
 from fastfit.training.exclusive import Busy, Exclusive, tracing
 from fastfit.training.keras2 import Keras2Methods
 from fastfit.training.keras2_compile import Keras2Arguments
@@ -149,6 +149,8 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
+        if names is None:
+            compile_arguments.check_names(arguments)
         resolved = None if names is None else self._resolve(arguments, names)
         if names is not None:
             older.modes(names)
@@ -176,7 +178,10 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             self._note_metrics()
 
     def _resolve(self, arguments, names):
-        by_key = isinstance(getattr(self._graph_model(), "_outputs_struct", None), dict)
+        struct = self._outputs_form()
+        by_key = isinstance(struct, dict)
+        if nest.is_nested(struct) and names == nest.paths(struct):
+            arguments = {key: nest.by_path(value, struct) for key, value in arguments.items()}
         losses = compile_arguments.output_losses(arguments["loss"], arguments["loss_weights"], names, by_key)
         metrics = compile_arguments.output_metrics(arguments["metrics"], arguments["weighted_metrics"], names)
         return losses, metrics
@@ -199,13 +204,24 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         graph = self._graph_model()
         return list(graph.output_names) if graph is not None else self.__dict__.get("_settled_names")
 
+    def _outputs_form(self):
+        """The structure of the outputs, as far as it is known."""
+        graph = self._graph_model()
+        return graph._outputs_struct if graph is not None else self.__dict__.get("_settled_struct")
+
     def _build_on(self, x):
-        """Build a model without fixed inputs on data of this form, and remember the form."""
+        """Build a model without fixed inputs on data of this form, and remember the form, and that of the outputs."""
         self.__dict__["_data_struct"] = nest.map_structure(lambda a: None, x)
-        if not self.built:
-            self.compute_output_spec(
-                nest.map_structure(lambda a: make_input((None, *a.shape[1:]), feed_dtype(a.dtype.name)), x)
-            )
+        unnamed = self.compiled and self._known_output_names() is None
+        if self.built and (not unnamed or owns_loss(self)):
+            return
+        outputs = self.compute_output_spec(
+            nest.map_structure(lambda a: make_input((None, *a.shape[1:]), feed_dtype(a.dtype.name)), x)
+        )
+        if unnamed and self._graph_model() is None:
+            self.__dict__["_settled_struct"] = nest.map_structure(lambda t: None, outputs)
+            if not owns_loss(self):
+                self._settle_outputs(len(nest.flatten(outputs)))
 
     def get_compile_config(self):
         """Return what `compile` was given, and the optimizer that came of it, as a config that JSON can hold.

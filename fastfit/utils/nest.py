@@ -61,6 +61,38 @@ def _pack(structure, leaves):
     return next(leaves)
 
 
+def paths(structure, prefix=""):
+    """Return the path of each leaf, in `flatten`'s order: keys and places joined by slashes."""
+    if isinstance(structure, dict):
+        parts = [(key, structure[key]) for key in _keys(structure)]
+    else:
+        parts = enumerate(structure)
+    found = []
+    for key, part in parts:
+        found += paths(part, f"{prefix}{key}/") if is_nested(part) else [f"{prefix}{key}"]
+    return found
+
+
+def by_path(values, structure, prefix=""):
+    """Return values given in the form of a structure, or of a part of it, as a dict by the `paths` of its leaves.
+
+    What has another form stays as it is, and so do keys that the structure does not have.
+    """
+    if isinstance(structure, dict):
+        fits, parts = isinstance(values, dict), values.items() if isinstance(values, dict) else ()
+    else:
+        fits = isinstance(values, (list, tuple)) and len(values) == len(structure)
+        parts = enumerate(values) if fits else ()
+    if not fits:
+        return values
+    found = {}
+    for key, value in parts:
+        inner = structure.get(key) if isinstance(structure, dict) else structure[key]
+        mapped = by_path(value, inner, f"{prefix}{key}/") if is_nested(inner) else value
+        found.update(mapped if is_nested(inner) and mapped is not value else {f"{prefix}{key}": value})
+    return found
+
+
 def flatten_named(values, structure, names):
     """Return the leaves of a dict of inputs, in the order of the model's inputs.
 
