@@ -1,9 +1,13 @@
 """HDF5 files of variables: one group ``<path>/vars`` per object, datasets named 0, 1, ..."""
 
 import contextlib
+import io
 import math
+import mmap
 
 import numpy as np
+
+from fastfit.saving import h5_bytes
 
 # A dataset may declare a shape that needs far more memory than the file has bytes. Weights are stored as they are, so
 # beyond the first megabyte anything that grows more than this is no weight.
@@ -23,7 +27,13 @@ def h5py():
 def open_to_read(file):
     """Return an open h5py file of a path or file object; ValueError if it is no HDF5 file."""
     try:
-        return h5py().File(file, "r")
+        h5 = h5py()
+        if isinstance(file, io.BytesIO):
+            h5_bytes.check(file.getvalue())
+        else:
+            with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                h5_bytes.check(data)
+        return h5.File(file, "r")
     except (FileNotFoundError, MemoryError, ImportError):
         raise
     except Exception as error:  # h5py turns damage into errors of many kinds

@@ -176,6 +176,8 @@ class Runner:
     def _audit(self, event, args):
         if not self.watching or self.seen:
             return
+        if event == "compile" and args[0] == b"def foo(self, *args, **kwargs): pass":
+            return  # how `inspect` reads the signature of a class that is built in
         if event in (
             "exec",
             "compile",
@@ -213,7 +215,7 @@ class Runner:
         finally:
             self.watching = False
         if self.seen:
-            raise Fault(f"not allowed while loading: {self.seen}")
+            raise Fault(f"not allowed while loading: {self.seen[:300]}")
         if error is not None and not isinstance(error, REFUSALS):
             raise Fault("".join(traceback.format_exception(error)))
         if case["load"] == "load_weights":

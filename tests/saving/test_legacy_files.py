@@ -602,3 +602,26 @@ def test_hostile_files_are_refused(tmp_path, harm):
         with pytest.raises(ValueError):
             model.load_weights(tmp_path / "m.h5")
         assert_close(model.get_weights(), before, rtol=0)
+
+
+def test_a_heap_of_texts_that_goes_round(tmp_path):
+    """The HDF5 library would read an entry of no bytes forever."""
+    write_old(tmp_path / "m.h5", {"class_name": "Sequential", "config": STACK}, WEIGHTS)
+    with h5py.File(tmp_path / "m.h5", "r+") as file:
+        file.attrs["keras_version"] = "2.2.4"  # text of any length, which lies in a heap
+    data = bytearray((tmp_path / "m.h5").read_bytes())
+    heap = data.find(b"GCOL")
+    data[heap + 16 : heap + 32] = bytes(16)
+    (tmp_path / "m.h5").write_bytes(data)
+    with pytest.raises(ValueError, match="heap of texts.*entry of 0 bytes"):
+        fastfit.models.load_model(tmp_path / "m.h5")
+
+
+@pytest.mark.parametrize("at, value", ((0, b"x"), (8, b"\x09"), (13, b"\x04")))
+def test_the_head_of_an_hdf5_file(tmp_path, at, value):
+    write_old(tmp_path / "m.h5", {"class_name": "Sequential", "config": STACK}, WEIGHTS)
+    data = bytearray((tmp_path / "m.h5").read_bytes())
+    data[at : at + 1] = value
+    (tmp_path / "m.h5").write_bytes(data)
+    with pytest.raises(ValueError, match="begin as an HDF5 file|head of the HDF5 file"):
+        fastfit.models.load_model(tmp_path / "m.h5")
