@@ -7,6 +7,7 @@ import numpy as np
 from fastfit.compiler.broadcasting import aligned, broadcast, copy_rows, spread
 from fastfit.compiler.lower import leading, part_of_batch, rows_and_width, rule
 from fastfit.compiler.rules_batch import is_batch_size
+from fastfit.graph.shapes import rows_each
 from fastfit.graph.tensor import KerasTensor
 
 
@@ -18,6 +19,8 @@ def reshape(low, node):
     x, y = node.inputs[0], node.outputs[0]
     if not isinstance(x, KerasTensor) or leading(x.shape) is None or leading(y.shape) is None:
         return False
+    if node.operation.name == "reshape" and len(node.inputs) > 1 and rows_each(node.inputs[1]) != y.shape.times:
+        return False  # NumPy looks whether the sizes fit
     if sum(n is None for n in x.shape) != sum(n is None for n in y.shape) or not (
         low.kind(x) is not None or x.dtype == "float64"
     ):

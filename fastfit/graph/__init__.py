@@ -1,3 +1,3 @@
 """The graph: symbolic tensors, the op table, variables, tracing and differentiation."""
 
-from fastfit.graph import protocols, rows  # noqa: F401  both fill tables that the rest reads
+from fastfit.graph import protocols, rows, sizes  # noqa: F401  all fill tables that the rest reads

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastfit import config
 from fastfit.graph.array import as_array, plain
+from fastfit.graph.shapes import rows_each
 from fastfit.graph.tensor import KerasTensor, Node, Operand, Shape
 from fastfit.graph.trace import current
 
@@ -50,11 +51,13 @@ class Op:
     by_row : bool
         Each row of the output is made of the rows at its place, if they are not joined one below the other. So are
         those of ``elementwise``.
+    sizes : slice, optional
+        The inputs that are the unknown sizes of the output, int scalars, in order.
     """
 
     def __init__(
         self, name, shape, meaning, grad=None, native=None, *, promote=None, operands=None, constant=False,
-        elementwise=False, by_row=False,
+        elementwise=False, by_row=False, sizes=None,
     ):  # fmt: skip
         self.name = name
         self.shape = shape
@@ -66,6 +69,7 @@ class Op:
         self.constant = constant
         self.elementwise = elementwise
         self.by_row = by_row or elementwise
+        self.sizes = sizes
 
     def __repr__(self):
         return f"<Op {self.name}>"
@@ -185,6 +189,17 @@ def _operand(x, symbolic):
     return array
 
 
+def _check_left_out(op, inputs):
+    """Raise for a None where an op needs a value: most often it is a size that was read from a shape."""
+    optional = [p.kind is p.POSITIONAL_OR_KEYWORD and p.default is None for p in op.parameters.values()]
+    for i, x in enumerate(inputs):
+        if x is None and not (i < len(optional) and optional[i]):
+            raise TypeError(
+                f"Op '{op.name}' needs a value as operand {i + 1}. Sizes that are known only at run time, such as that "
+                "of the batch, are None in .shape: use fastfit.ops.shape(x)[0] instead of x.shape[0]. Received: None"
+            )
+
+
 def apply(name, *inputs, **attrs):
     """Apply an op.
 
@@ -207,6 +222,8 @@ def apply(name, *inputs, **attrs):
     if not symbolic and current() is not None:
         symbolic = any(isinstance(x, Operand) for x in inputs)
     inputs = [_operand(x, symbolic) for x in inputs]
+    if any(x is None for x in inputs):
+        _check_left_out(op, inputs)
     if op.promote:
         chosen = inputs if op.operands is None else inputs[op.operands]
         dtype = common_dtype(chosen, op.promote == "float")
@@ -279,6 +296,8 @@ def _with_rows(shape, op, inputs):
     """The shape, and how many of its rows there are for each row of the batch."""
     if not shape or shape[0] is not None:
         return shape
+    if op.name == "reshape" and inputs[0].shape[:1] != (None,) and len(inputs) > 1:
+        return Shape(shape, rows_each(inputs[1]) or 0)
     if op.name == "reshape":
         x = inputs[0]
         have, want = (math.prod(d for d in s if d is not None) for s in (x.shape, shape))
@@ -286,9 +305,9 @@ def _with_rows(shape, op, inputs):
             return Shape(shape, x.shape.times)
         return Shape(shape, x.shape.times * have // want if want and x.shape.times * have % want == 0 else 0)
     known = [x for x in inputs if isinstance(x, KerasTensor)]
-    # a size that was asked for as ops.shape(x)[0]
-    known = [x.node.inputs[0] if getattr(x.node.operation, "name", None) == "axis_size" else x for x in known]
     times = {x.shape.times for x in known if x.shape[:1] == (None,)}
+    if not times and op.sizes is not None and inputs[op.sizes]:  # made of ops.shape(x)[0]
+        return Shape(shape, rows_each(inputs[op.sizes][0]) or 0)
     return Shape(shape, times.pop() if len(times) == 1 else int(not times))
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from fastfit.graph.tensor import KerasTensor
+
 
 def broadcast(*shapes):
     """Return the shape that ``shapes`` broadcast to.
@@ -18,6 +20,46 @@ def broadcast(*shapes):
         batch = None in dims and (axis == -rank or not known)
         result.append(None if batch else known.pop() if known else 1)
     return tuple(result)
+
+
+def rows_each(size):
+    """k if a size is that of k rows for each row of the batch, for certain; else None.
+
+    Parameters
+    ----------
+    size : KerasTensor
+        An int scalar, made of what ``ops.shape`` returned.
+    """
+    k, rest = _linear(size) or (None, 1)
+    return k if rest == 0 and k is not None and k == int(k) and k > 0 else None
+
+
+def _linear(size):
+    """(k, c) of a size that is k times the rows of the batch, and c; None for any other."""
+    if not isinstance(size, KerasTensor):
+        return (0, size) if np.ndim(size) == 0 and float(size) == int(size) else None
+    name, inputs = getattr(size.node.operation, "name", None), size.node.inputs
+    if name in ("axis_size", "batch_size"):
+        x = inputs[0]
+        of_batch = size.node.attrs.get("axis", 0) in (0, -len(x.shape)) and x.shape[0] is None and x.shape.times
+        return (x.shape.times, 0) if of_batch else None
+    if name not in ("cast", "identity", "add", "subtract", "negative", "multiply", "floor_divide"):
+        return None
+    known = [_linear(x) for x in inputs]
+    if None in known:
+        return None
+    (k, c), (m, d) = known[0], known[-1]
+    if name in ("cast", "identity"):
+        return k, c
+    if name == "negative":
+        return -k, -c
+    if name == "add":
+        return k + m, c + d
+    if name == "subtract":
+        return k - m, c - d
+    if name == "multiply":
+        return (k * d, c * d) if m == 0 else (c * m, c * d) if k == 0 else None
+    return (k // d, c // d) if m == 0 and d and k % d == 0 and c % d == 0 else None
 
 
 def axis_in(axis, rank):

@@ -15,12 +15,13 @@ _VALUES = ("numpy", "item", "tolist", "tobytes", "eval", "detach", "cpu", "data"
 class Operand:
     """What symbolic tensors and variables share: the operators of arrays, each of which applies an op.
 
-    ``_apply`` and the NumPy protocols are filled in by the modules that define them, which import this one.
+    ``_apply``, ``_reshape`` and the NumPy protocols are filled in by modules that import this one.
     """
 
     # Ahead of ndarray (0) so that ``array + tensor`` asks the tensor.
     __array_priority__ = 1000.0
     _apply = None
+    _reshape = None
 
     def __add__(self, other):
         return self._apply("add", self, other)
@@ -176,7 +177,7 @@ class Operand:
         """Return the tensor in another shape; one entry may be -1."""
         if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
             shape = tuple(shape[0])
-        return self._apply("reshape", self, newshape=tuple(shape))
+        return self._reshape(self, shape)
 
     def sum(self, axis=None, keepdims=False):
         """Return the sum over ``axis``."""
@@ -235,15 +236,26 @@ class KerasTensor(Operand):
     """
 
     def __init__(self, shape, dtype="float32", name=None):
-        self.shape = Shape((None if d is None else int(d) for d in shape), getattr(shape, "times", 1))
+        # a traced function sees its tensors' unknown sizes as tensors
+        dims = (None if d is None or isinstance(d, KerasTensor) else int(d) for d in shape)
+        self._shape = Shape(dims, getattr(shape, "times", 1))
         self.dtype = dtype if isinstance(dtype, str) else np.dtype(dtype).name
         self.name = name
         self.node = None
         self.index = 0
 
+    # Filled in by graph.sizes: the traces that are active, and what `shape` is in them.
+    _traces = ()
+    _shown = None
+
+    @property
+    def shape(self):
+        """Sizes of the axes; those known only at run time are None, or tensors in a user's function that is traced."""
+        return self._shown(self) if self._traces and None in self._shape else self._shape
+
     def __repr__(self):
         name = "" if self.name is None else f", name={self.name}"
-        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}{name}>"
+        return f"<KerasTensor shape={self._shape}, dtype={self.dtype}{name}>"
 
     def _refuse(self, what, instead):
         raise TypeError(

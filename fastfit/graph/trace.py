@@ -91,7 +91,7 @@ def _explain(error, traceback):
     error.add_note(
         f"{_NOTE} `{code.co_name}` (line {frame.tb_lineno} of {code.co_filename}) was traced: it is "
         "called once, with symbolic tensors that have a shape and a dtype but no values, and sizes known only at run "
-        "time are None in .shape. Write it with functions of fastfit.ops, or with NumPy functions and operators on "
+        "time are tensors. Write it with functions of fastfit.ops, or with NumPy functions and operators on "
         "whole arrays; fastfit.ops.shape(x)[0] is the size of a batch."
     )
 

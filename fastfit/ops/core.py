@@ -8,7 +8,7 @@ from fastfit.graph.op import apply
 from fastfit.graph.op import cast as _cast
 from fastfit.graph.tensor import KerasTensor, Operand
 from fastfit.graph.variable import Variable
-from fastfit.ops.shaping import array, split_shape
+from fastfit.ops.shaping import array, shape_of, split_shape
 from fastfit.utils import nest
 
 _NAMES = {"float": None, "int": "int32"}
@@ -22,9 +22,7 @@ def _dtype_name(dtype):
 
 def shape(x):
     """Return the shape as a tuple; a size known only at run time is an int tensor."""
-    if not isinstance(x, KerasTensor):
-        return tuple(np.shape(x)) if not isinstance(x, Variable) else x.shape
-    return tuple(apply("axis_size", x, axis=i, dtype="int32") if d is None else d for i, d in enumerate(x.shape))
+    return shape_of(x)
 
 
 def dtype(x):

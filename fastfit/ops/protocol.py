@@ -53,7 +53,7 @@ def _clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None):
 
 
 def _shape(a):
-    return tuple(a.shape)
+    return core.shape(a)
 
 
 def _size(a, axis=None):

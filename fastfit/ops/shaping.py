@@ -6,7 +6,8 @@ import numpy as np
 
 from fastfit import config
 from fastfit.graph.array import as_array
-from fastfit.graph.op import apply, cast, promote_dtypes
+from fastfit.graph.op import apply, cast, natural_dtype, promote_dtypes
+from fastfit.graph.shapes import rows_each
 from fastfit.graph.tensor import KerasTensor
 from fastfit.ops.families import plain_axis, split_shape
 
@@ -28,6 +29,11 @@ def _rank(x):
 def full(shape, fill_value, dtype=None):
     """Return an array filled with a value."""
     static, dims = split_shape(shape)
+    if fill_value is None:
+        raise TypeError(
+            "A value to fill an array with is missing; sizes that are known only at run time are None in .shape: use "
+            "fastfit.ops.shape(x)[0]. Received: fill_value=None"
+        )
     if isinstance(fill_value, KerasTensor):
         value = fill_value if dtype is None else cast(fill_value, _dtype(dtype))
         return apply("broadcast_to", value, *dims, shape=static)
@@ -79,10 +85,35 @@ def array(x, dtype=None):
 
 def arange(start, stop=None, step=None, dtype=None):
     """Return evenly spaced numbers."""
+    _check_size(start)
+    values = [v for v in (start, stop, step) if v is not None]
+    symbolic = any(isinstance(v, KerasTensor) for v in values)
     if dtype is None:
-        values = [v for v in (start, stop, step) if v is not None]
-        dtype = promote_dtypes(["int32" if isinstance(v, (int, np.integer)) else "float32" for v in values])
+        whole = ("int32" if isinstance(v, (int, np.integer)) else "float32" for v in values)
+        dtype = promote_dtypes([natural_dtype(v) for v in values] if symbolic else list(whole))
+    if symbolic:
+        return _arange(start, stop, step, _dtype(dtype))
     return as_array(np.arange(start, stop, 1 if step is None else step, dtype=_dtype(dtype)))
+
+
+def _check_size(n):
+    if n is None:
+        raise TypeError(
+            "A size or an end is missing; sizes that are known only at run time are None in .shape: use "
+            "fastfit.ops.shape(x)[0] instead of x.shape[0]. Received: None"
+        )
+
+
+def _arange(start, stop, step, dtype):
+    """`arange` of a size that only the run knows."""
+    first, limit = (0, start) if stop is None else (start, stop)
+    from_zero = isinstance(first, int) and first == 0
+    size = limit if from_zero else limit - first
+    if step is not None:
+        size = -(-size // step)
+    values = apply("arange", cast(size, "int32"), dtype=dtype)
+    values = values if step is None else values * step
+    return cast(values if from_zero else values + first, dtype)
 
 
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
@@ -103,7 +134,16 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
 
 def eye(N, M=None, k=0, dtype=None):
     """Return a matrix with ones on a diagonal."""
+    _check_size(N)
+    if isinstance(N, KerasTensor) or isinstance(M, KerasTensor):
+        return cast(apply("equal", *_corner(N, M, k)), _dtype(dtype))
     return as_array(np.eye(N, M, k, dtype=_dtype(dtype)))
+
+
+def _corner(N, M, k):
+    """The numbers of the rows as a column, plus k, and of the columns as a row."""
+    rows, columns = arange(N), arange(N if M is None else M)
+    return expand_dims(rows, 1) + k, expand_dims(columns, 0)
 
 
 def identity(n, dtype=None):
@@ -113,7 +153,10 @@ def identity(n, dtype=None):
 
 def tri(N, M=None, k=0, dtype=None):
     """Return a matrix with ones at and below a diagonal."""
-    return np.tri(N, M, k, dtype=_dtype(dtype))
+    _check_size(N)
+    if isinstance(N, KerasTensor) or isinstance(M, KerasTensor):
+        return cast(apply("greater_equal", *_corner(N, M, k)), _dtype(dtype))
+    return as_array(np.tri(N, M, k, dtype=_dtype(dtype)))
 
 
 def meshgrid(*x, indexing="xy"):
@@ -128,6 +171,12 @@ def meshgrid(*x, indexing="xy"):
     return [apply("broadcast_like", c, whole) for c in columns]
 
 
+def shape_of(x):
+    """Return the shape as a tuple; a size known only at run time is an int tensor."""
+    shape = x.shape if hasattr(x, "shape") else np.shape(x)
+    return tuple(apply("axis_size", x, axis=i, dtype="int32") if d is None else d for i, d in enumerate(shape))
+
+
 # Shape ----------------------------------------------------------------------------------------------------------------
 
 
@@ -136,9 +185,18 @@ def reshape(x, newshape):
     if isinstance(newshape, (list, tuple)):
         newshape = [-1 if d is None else d for d in newshape]
     static, dims = split_shape(newshape)
-    if len(dims) == 1 and -1 not in static and 0 not in static:  # the one size that is not known needs no tensor
+    if len(dims) == 1 and -1 not in static and _rows_fit(x, dims[0], static):  # the size needs no tensor
         return apply("reshape", x, newshape=tuple(-1 if d is None else d for d in static))
     return apply("reshape", x, *dims, newshape=static)
+
+
+def _rows_fit(x, rows, static):
+    """Whether a size is that of the axis left over when x is given the others of a shape."""
+    if not isinstance(x, KerasTensor) or x.shape[:1] != (None,) or None in x.shape[1:]:
+        return False
+    rest = math.prod(d for d in static if d is not None)
+    each = rows_each(rows)
+    return bool(rest and each) and math.prod(x.shape[1:]) * x.shape.times == rest * each
 
 
 def ravel(x):
@@ -220,13 +278,33 @@ def broadcast_to(x, shape):
 
 def tile(x, repeats):
     """Repeat the array along its axes."""
+    each = list(repeats) if isinstance(repeats, (list, tuple)) else [repeats]
+    if any(isinstance(r, KerasTensor) for r in each):
+        return _tile_by_size(x, each)
     return apply("tile", x, repeats=(int(repeats),) if np.ndim(repeats) == 0 else tuple(int(r) for r in repeats))
+
+
+def _tile_by_size(x, repeats):
+    """`tile` by sizes that only the run knows: axes of one element."""
+    shape = [1] * (len(repeats) - _rank(x)) + list(np.shape(x) if not hasattr(x, "shape") else x.shape)
+    repeats = [1] * (len(shape) - len(repeats)) + repeats
+    if any(isinstance(r, KerasTensor) and d != 1 for r, d in zip(repeats, shape, strict=True)):
+        raise TypeError(
+            "Only an axis of size 1 can be repeated as often as the run says. "
+            f"Received: shape={tuple(shape)}, repeats={repeats}"
+        )
+    x = apply("tile", x, repeats=tuple(1 if isinstance(r, KerasTensor) else int(r) for r in repeats))
+    sizes = [r if isinstance(r, KerasTensor) else n for r, n in zip(repeats, shape_of(x), strict=True)]
+    return broadcast_to(x, sizes)
 
 
 def repeat(x, repeats, axis=None):
     """Repeat each element along an axis."""
     if axis is None:
         x, axis = ravel(x), 0
+    if isinstance(repeats, KerasTensor):
+        rank = _rank(x)
+        return _tile_by_size(x, [repeats if i == axis % rank else 1 for i in range(rank)])
     repeats = np.asarray(repeats)
     repeats = int(repeats.reshape(-1)[0]) if repeats.size == 1 else [int(r) for r in repeats]
     return apply("repeat", x, repeats=repeats, axis=int(axis))
@@ -353,9 +431,8 @@ def ndim(x):
 
 
 def size(x):
-    """Return the number of elements; None if a dimension is unknown."""
-    shape = x.shape if hasattr(x, "shape") else np.shape(x)
-    return None if None in shape else math.prod(shape)
+    """Return the number of elements; a tensor if a dimension is known only at run time."""
+    return math.prod(shape_of(x))
 
 
 def diff(a, n=1, axis=-1):

@@ -215,8 +215,8 @@ def gradient_of(function):
 
     def gradient(x):
         y = function(x)
-        w = np.linspace(0.5, 1.5, int(np.prod([n for n in y.shape if n is not None])), dtype="float32")
-        total = ops.sum(y * w.reshape([n or 1 for n in y.shape]))
+        w = np.linspace(0.5, 1.5, int(np.prod([n for n in y.shape if isinstance(n, int)])), dtype="float32")
+        total = ops.sum(y * w.reshape([n if isinstance(n, int) else 1 for n in y.shape]))
         (dx,) = gradients(total, [x])
         return dx
 

@@ -74,11 +74,6 @@ def predicate(name, meaning):
 
 
 def _pair_shape(x, z):
-    if x is None or z is None:
-        raise TypeError(
-            "An operand is None. Sizes that are known only at run time, such as that of the batch, are None in .shape: "
-            "use fastfit.ops.shape(x)[0] instead of x.shape[0]."
-        )
     return shapes.broadcast(x.shape, z.shape)
 
 

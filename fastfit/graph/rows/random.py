@@ -62,6 +62,7 @@ def _sampler(name, draw):
         lambda *dims, shape, dtype="float32", **_: (tuple(shape), dtype),
         meaning,
         constant=True,
+        sizes=slice(0, None),
     )
 
 

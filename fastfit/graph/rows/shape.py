@@ -7,7 +7,7 @@ import numpy as np
 from fastfit.graph import shapes
 from fastfit.graph.op import apply, define
 from fastfit.graph.rows.helpers import symbolic, unbroadcast
-from fastfit.graph.shapes import axis_in
+from fastfit.graph.shapes import axis_in, rows_each
 
 A = apply
 
@@ -40,8 +40,10 @@ def _reshape_shape(x, *dims, newshape):
     # (None, 4, 5) to (-1, 20) keeps the unknown size; (None, 6) to (None dim, -1) yields 6.
     if gaps and len([d for d in shape if d is None]) == 2 and x.shape.count(None) == 1:
         rest = math.prod(d for d in x.shape if d is not None)
-        if known and rest % known == 0 and dims:
-            shape = tuple(rest // known if i == gaps[0] else d for i, d in enumerate(shape))
+        each = rows_each(dims[0]) if dims and x.shape[0] is None else None
+        total = rest * getattr(x.shape, "times", 1)
+        if known and each and total % (known * each) == 0:
+            shape = tuple(total // (known * each) if i == gaps[0] else d for i, d in enumerate(shape))
     return shape, x.dtype
 
 
@@ -60,7 +62,7 @@ def _back(node, dy):
     return [reshape_to(dy, node.inputs[0])] + [None] * (len(node.inputs) - 1)
 
 
-define("reshape", _reshape_shape, _reshape, _back, "reshape")
+define("reshape", _reshape_shape, _reshape, _back, "reshape", sizes=slice(1, None))
 define(
     "reshape_like",
     lambda x, like: (like.shape, x.dtype),
@@ -167,6 +169,7 @@ define(
     lambda x, *dims, shape: np.broadcast_to(x, _with_dims(shape, dims)),
     lambda node, dy: [unbroadcast(dy, node.inputs[0])] + [None] * (len(node.inputs) - 1),
     "broadcast",
+    sizes=slice(1, None),
 )
 define(
     "broadcast_like",
@@ -180,6 +183,14 @@ define(
     lambda *dims, shape, value, dtype: (tuple(shape), dtype),
     lambda *dims, shape, value, dtype: np.full(_with_dims(shape, dims), value, dtype),
     constant=True,
+    sizes=slice(0, None),
+)
+define(
+    "arange",
+    lambda size, dtype: ((None,), dtype),
+    lambda size, dtype: np.arange(int(size)).astype(dtype),
+    constant=True,
+    sizes=slice(0, None),
 )
 define(
     "full_like",
