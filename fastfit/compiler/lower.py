@@ -145,7 +145,9 @@ class Lowering:
             source = _core.DTYPES.index(self.source_dtype[id(x)])
             a = prod(x.shape[1:])
             operands = [Location("source", index), out]
-            if dtype == "float32":
+            if not a:
+                pass  # nothing to read
+            elif dtype == "float32":
                 self.b.emit("gather", operands, (a, source))
             elif dtype == "int32":
                 self.b.emit("gather_label", operands, (a, source, 0))
@@ -309,7 +311,8 @@ class Lowering:
         check_sink(tensor)
         n = prod(tensor.shape[1:])
         sink = Location("sink", self.sink_of[id(tensor)])
-        self.b.emit("copy_cols", [where, sink], (n, n, 0, 0, n))
+        if n:
+            self.b.emit("copy_cols", [where, sink], (n, n, 0, 0, n))
 
     # The walk -----------------------------------------------------------------------------------------------------
 
