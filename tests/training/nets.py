@@ -7,11 +7,11 @@ from fastfit.layers import Add, Concatenate, Dense, Dropout, Flatten, Input
 from fastfit.models import Model
 
 
-def r64(features=784, classes=10):
+def r64(features=784, classes=10, activation="relu"):
     """The reference network: two hidden layers of 64."""
     inputs = Input(shape=(features,))
-    x = Dense(64, activation="relu")(inputs)
-    x = Dense(64, activation="relu")(x)
+    x = Dense(64, activation=activation)(inputs)
+    x = Dense(64, activation=activation)(x)
     return Model(inputs=inputs, outputs=Dense(classes, activation="softmax")(x))
 
 
