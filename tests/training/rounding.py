@@ -11,9 +11,8 @@ from typing import Any
 EPSILON = 2.0**-24  # half a unit in the last place of 1
 
 # A sum of products in float32 may be off by this part of what it would be with all signs alike, in all layers: five
-# halves of a unit in the last place, where the rounding of 784 random terms adds up to about sqrt(784) / 784 of one each.
-# The bounds below hold on generic, AVX2 and AVX-512 kernels and against Keras with at least a third to spare; a
-# gradient that is wrong by 1e-3 of itself exceeds them at once, tenfold.
+# halves of a unit in the last place. The bounds below hold on generic, AVX2 and AVX-512 kernels and against Keras with
+# at least a third to spare; a gradient that is wrong by 1e-3 of itself exceeds them at once, tenfold.
 GAMMA = 3e-7
 
 
