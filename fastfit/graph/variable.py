@@ -1,5 +1,8 @@
 """Variables: state that programs read and write."""
 
+import contextlib
+import threading
+
 import numpy as np
 
 from fastfit._watch import Watched
@@ -9,6 +12,20 @@ from fastfit.graph.op import apply, constant
 from fastfit.graph.tensor import KerasTensor, Operand
 from fastfit.graph.trace import current, variable_tensor
 from fastfit.utils.naming import auto_name, current_path, join_path
+
+_local = threading.local()
+
+
+@contextlib.contextmanager
+def births():
+    """Give a list that the variables join which this thread makes inside the block."""
+    lists = _local.__dict__.setdefault("births", [])
+    made = []
+    lists.append(made)
+    try:
+        yield made
+    finally:
+        lists[:] = [other for other in lists if other is not made]
 
 
 class Variable(Watched, Operand):
@@ -51,6 +68,8 @@ class Variable(Watched, Operand):
         self._born_in = current()
         self._storage = storage.make(self.shape, dtype)
         self._storage.write(value.astype(dtype, copy=False))
+        for made in _local.__dict__.get("births", ()):
+            made.append(self)
 
     def __repr__(self):
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self._storage.read()}>"

@@ -4,7 +4,7 @@ from fastfit.losses import probability, regression
 from fastfit.losses.loss import Loss, squeeze_or_expand_to_same_rank
 from fastfit.utils import nest
 from fastfit.utils.registry import deserialize_keras_object, serialize_keras_object
-from fastfit.utils.signatures import constructor_of
+from fastfit.utils.signatures import constructor_of, parameters_now
 
 
 class LossFunctionWrapper(Loss):
@@ -42,13 +42,13 @@ class LossFunctionWrapper(Loss):
             pairs = [squeeze_or_expand_to_same_rank(t, p) for t, p in zip(y_true_flat, y_pred_flat, strict=True)]
             y_true = nest.pack_like(y_true, [t for t, _ in pairs])
             y_pred = nest.pack_like(y_pred, [p for _, p in pairs])
-        return self.fn(y_true, y_pred, **self._fn_kwargs)
+        return self.fn(y_true, y_pred, **parameters_now(self, self._fn_kwargs))
 
     def get_config(self):
         config = super().get_config()
         if type(self) is LossFunctionWrapper:
             config["fn"] = serialize_keras_object(self.fn)
-        return {**config, **self._fn_kwargs}
+        return {**config, **parameters_now(self, self._fn_kwargs)}
 
     @classmethod
     def from_config(cls, config):

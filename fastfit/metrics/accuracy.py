@@ -92,7 +92,7 @@ class BinaryAccuracy(_Accuracy):
                 f"Received: threshold={threshold}"
             )
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
-        self.threshold = threshold
+        self.threshold, self._parameters = threshold, frozenset({"threshold"})
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Add a batch."""

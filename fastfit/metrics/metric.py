@@ -24,6 +24,7 @@ class Metric(Watched):
 
     # "up" or "down" where larger or smaller is better; callbacks in mode "auto" ask for it.
     _direction = None
+    _parameters = frozenset()  # of its function, that are attributes
     _unwatched_attributes = frozenset({"_variables", "_metrics", "name"})
 
     def __init__(self, dtype=None, name=None):

@@ -8,7 +8,7 @@ from fastfit.graph.op import apply
 from fastfit.losses.loss import apply_mask, squeeze_or_expand_to_same_rank, to_float
 from fastfit.metrics.metric import STATE, Metric
 from fastfit.utils.registry import deserialize_keras_object, serialize_keras_object
-from fastfit.utils.signatures import constructor_of
+from fastfit.utils.signatures import constructor_of, parameters_now
 
 
 def _per_sample(values, sample_weight, reduce):
@@ -128,7 +128,7 @@ class MeanMetricWrapper(Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Add a batch."""
         mask = get_mask(y_pred)
-        values = self._fn(y_true, without_mask(y_pred), **self._fn_kwargs)
+        values = self._fn(y_true, without_mask(y_pred), **parameters_now(self, self._fn_kwargs))
         if mask is not None:
             sample_weight = apply_mask(sample_weight, mask, self._dtype, "sum")
         super().update_state(values, sample_weight)
@@ -137,7 +137,7 @@ class MeanMetricWrapper(Mean):
         config = super().get_config()
         if type(self) is MeanMetricWrapper:
             config["fn"] = serialize_keras_object(self._fn)
-        return {**config, **self._fn_kwargs}
+        return {**config, **parameters_now(self, self._fn_kwargs)}
 
     @classmethod
     def from_config(cls, config):

@@ -36,6 +36,14 @@ class ModelMembers:
         """What `compile` was given."""
         return self._compile_arguments["loss"] if self.compiled else None
 
+    @loss.setter
+    def loss(self, loss):
+        if not self.compiled:
+            raise AttributeError(
+                f"Model '{self.name}' has no loss before `compile(loss=...)` is called. Received: loss={loss!r}"
+            )
+        self._change_loss(loss)
+
     def make_train_function(self, force=False):
         """Raise NotImplementedError: `train_step` is what can be overridden."""
         raise NotImplementedError(_NATIVE)

@@ -22,6 +22,7 @@ from fastfit.training.custom_step import CustomSteps, overridden, owns_loss
 from fastfit.training.exclusive import Busy, Exclusive, tracing
 from fastfit.training.keras2 import Keras2Methods
 from fastfit.training.keras2_compile import Keras2Arguments
+from fastfit.training.made_once import made_once
 from fastfit.training.objective import Objective
 from fastfit.training.programs import Programs
 from fastfit.training.step import Column, feed_dtype, trace_step
@@ -177,6 +178,17 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             self._set_resolved(resolved)
             self._note_metrics()
 
+    def _change_loss(self, loss):
+        """Take another loss; optimizer, metrics and loss weights stay."""
+        arguments = {**self._compile_arguments, "loss": loss}
+        names = self._known_output_names()
+        losses = None if names is None else self._resolve(arguments, names)[0]
+        with self._exclusive("the setting of `loss`"):
+            config = {**self._compile_config, "loss": loss}
+            self.__dict__.update(_compile_arguments=arguments, _compile_config=config, _step_logs={})
+            self._set_resolved(None if names is None else (losses, self._output_metrics))
+            self._steps.clear()
+
     def _resolve(self, arguments, names):
         struct = self._outputs_form()
         by_key = isinstance(struct, dict)
@@ -280,9 +292,13 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         return step
 
     def _make_step(self, key, batch):
-        with Record() as record:
-            step = trace_step(self, *key[:4], batch)
-        step.made_from(record.reads(), self._structure_now())
+        def trace_now():
+            with Record() as record:
+                step = trace_step(self, *key[:4], batch)
+            step.made_from(record.reads(), self._structure_now())
+            return step
+
+        step = made_once(self, trace_now)
         self._steps.add(key, step)
         self._note_logs()
         return step
@@ -507,6 +523,8 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
                 outputs = self.predict_on_batch(args[0])
                 if not self._masked_outputs:  # known once the step is traced
                     return nest.map_structure(as_array, outputs)
+        if not self.built and not context.depth and trace.current() is None:
+            return made_once(self, lambda: super(Trainer, self).__call__(*args, **kwargs))
         return super().__call__(*args, **kwargs)
 
     def _prepare_fast(self, step):

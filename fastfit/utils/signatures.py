@@ -36,10 +36,23 @@ def constructor_of(cls, base, function, order, defaults):
             raise TypeError(f"{cls.__name__}.__init__(): {error}") from None
         bound.apply_defaults()
         base.__init__(self, fn=function, **bound.arguments)
+        self._parameters = frozenset(bound.arguments) - frozenset(defaults)
         for name, value in bound.arguments.items():
-            if name not in defaults:
+            if name in self._parameters:
                 setattr(self, name, value)
 
     __init__.__signature__ = signature.replace(parameters=[inspect.Parameter("self", kind), *arguments])
     __init__.__qualname__ = f"{cls.__qualname__}.__init__"
     return __init__
+
+
+def parameters_now(holder, given):
+    """Return what a function gets: what was ``given``, or what attributes that `constructor_of` has made now are.
+
+    Parameters
+    ----------
+    holder : object
+    given : dict
+    """
+    own = holder._parameters
+    return {name: getattr(holder, name, value) if name in own else value for name, value in given.items()}

@@ -9,6 +9,7 @@ from fastfit import (
     Input,
     Model,
     Sequential,
+    Variable,
     callbacks,
     constraints,
     layers,
@@ -358,3 +359,152 @@ def test_bases_and_attributes_of_watched_classes():
     np.testing.assert_array_equal(outputs(model), X * 5)
     with pytest.raises(AttributeError, match="nothing"):
         _ = layer.nothing
+
+
+# Layers and variables that code makes at each call --------------------------------------------------------------------
+
+
+class Making(Model):
+    """Makes a variable wherever it is told to."""
+
+    def __init__(self, where):
+        super().__init__()
+        self.where, self.dense = where, layers.Dense(1)
+
+    def make(self, where, x):
+        if where != self.where:
+            return x
+        return layers.Dense(1)(x) if where == "call" else x * Variable(1.0)
+
+    def call(self, x):
+        return self.make("call", self.dense(x))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return self.make("compute_loss", ops.mean(ops.square(y - y_pred)))
+
+    def train_step(self, data):
+        x, y = data
+        if self.where == "train_step":
+            metrics.Mean().update_state(y)
+        return super().train_step(data)
+
+
+def loss_with_variable(y, p):
+    return ops.mean(ops.square(y - p), axis=-1) * Variable(1.0)
+
+
+class MetricWithMetric(metrics.Mean):
+    def update_state(self, y, p, sample_weight=None):
+        super().update_state(metrics.MeanSquaredError()(y, p))
+
+
+@pytest.mark.parametrize("where", ["call", "compute_loss", "train_step"])
+def test_a_model_that_makes_variables_at_each_call(where):
+    model = Making(where)
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"in `__init__\(\)` or `build\(\)`.*Received: variables made by a call: \['"):
+        model.fit(X, Y, verbose=0)
+    model = Making("nowhere")
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0)
+
+
+def test_the_first_call_on_arrays_refuses_too():
+    for _ in range(2):
+        with pytest.raises(ValueError, match="makes new variables at each call"):
+            Making("call")(X)
+
+
+@pytest.mark.parametrize("made", [lambda z: layers.Dense(1)(z), lambda z: z * Variable(np.ones(4, "float32"))])
+def test_lambda_layers_that_make_variables(made):
+    model = Sequential([Input((4,)), layers.Lambda(made), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    for use in (lambda: model.fit(X, Y, verbose=0), lambda: model.predict(X, verbose=0), lambda: model(X)):
+        with pytest.raises(ValueError, match="makes new variables at each call"):
+            use()
+
+
+@pytest.mark.parametrize("arguments", [{"loss": loss_with_variable}, {"loss": "mse", "metrics": MetricWithMetric}])
+def test_losses_and_metrics_that_make_variables(arguments):
+    model = Sequential([Input((4,)), layers.Dense(1)])
+    metric = [m() for m in [arguments.pop("metrics", None)] if m]
+    model.compile("sgd", metrics=metric, **arguments)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="makes new variables at each call"):
+        model.fit(X, Y, verbose=0)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_made_once_and_layers_without_variables_are_fine():
+    kept = {}
+
+    def scaled(y, p):
+        if "v" not in kept:
+            kept["v"] = Variable(2.0)
+        return ops.mean(ops.square(y - p), axis=-1) * kept["v"]
+
+    class Fine(Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+
+        def call(self, x, training=None):
+            x = layers.Activation("relu")(layers.Concatenate()([x, x]))
+            return self.dense(layers.Dropout(0.0)(x, training=training))
+
+    model = Fine()
+    model.compile(optimizers.SGD(0.0), scaled)
+    loss = model.fit(X, Y, verbose=0).history["loss"][0]
+    kept["v"].assign(4.0)
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(2 * loss, rel=1e-5)
+    np.testing.assert_allclose(model(X), model.predict(X, verbose=0), rtol=1e-6)
+
+
+# The losses and metrics of the library ------------------------------------------------------------------------------
+
+
+def test_parameters_of_losses_and_metrics_are_attributes():
+    loss, metric = losses.BinaryCrossentropy(), metrics.BinaryAccuracy(threshold=0.0)
+    model = Sequential([Input((4,)), layers.Dense(1, "sigmoid", kernel_initializer="zeros")])
+    model.compile(optimizers.SGD(0.0), loss, metrics=[metric])
+    ones = np.ones((16, 1), "float32")
+    model.fit(X, ones, verbose=0)
+    value, accuracy = model.evaluate(X, ones, verbose=0)
+    assert (value, accuracy) == pytest.approx((np.log(2), 1))
+    loss.from_logits, metric.threshold = True, 0.5
+    value, accuracy = model.evaluate(X, ones, verbose=0)
+    assert (value, accuracy) == pytest.approx((np.log1p(np.exp(-0.5)), 0), rel=1e-5)
+    assert loss.get_config()["from_logits"] is True and metric.get_config()["threshold"] == 0.5
+    loss.from_logits, loss.label_smoothing, loss.reduction = False, 0.5, "sum"
+    assert model.evaluate(X, ones, verbose=0)[0] == pytest.approx(16 * np.log(2), rel=1e-5)
+    auc = metrics.AUC(num_thresholds=3)
+    model.compile(optimizers.SGD(0.0), "mse", metrics=[auc])
+    model.fit(X, ones, verbose=0)
+
+
+def test_another_loss():
+    model = net(optimizers.SGD(0.1))
+    with pytest.raises(AttributeError, match="before `compile"):
+        Sequential([Input((4,)), layers.Dense(1)]).loss = "mae"
+    moved(model)
+    weights = model.get_weights()
+    model.loss = "mae"
+    error = np.abs(np.asarray(model(X)) - Y).mean()
+    assert model.loss == "mae" and model.evaluate(X, Y, verbose=0) == pytest.approx(error, rel=1e-5)
+    model.fit(X, Y, batch_size=16, verbose=0)
+    assert max(np.abs(a - b).max() for a, b in zip(weights, model.get_weights(), strict=True)) <= 0.1 * np.abs(X).max()
+    with pytest.raises(ValueError, match="nothing_like"):
+        model.loss = "nothing_like_it"
+    assert model.loss == "mae"
+
+
+def test_another_loss_keeps_metrics_and_weights_of_outputs():
+    i = Input((4,))
+    model = Model(i, [layers.Dense(1, name="a")(i), layers.Dense(1, name="b")(i)])
+    model.compile(optimizers.SGD(0.0), "mse", loss_weights=[1.0, 0.0], metrics=[["mae"], ["mse"]])
+    before = model.evaluate(X, [Y, Y], verbose=0, return_dict=True)
+    model.loss = {"a": "mae", "b": "mse"}
+    after = model.evaluate(X, [Y, Y], verbose=0, return_dict=True)
+    assert set(before) == set(after)
+    assert after["loss"] == pytest.approx(after["a_mae"], rel=1e-6)
