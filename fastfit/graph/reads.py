@@ -187,8 +187,10 @@ class Record:
             return (_watch.ITEMS, cls, kept)
         if isinstance(value, _MAPPINGS) and cls.__len__ is dict.__len__:
             return (_watch.MAPPING, cls, list(value), [self._keep(x, around) for x in value.values()])
-        if cls in (set, frozenset):
-            return (_watch.SET, cls(value))
+        if cls is frozenset:
+            return (_watch.EQUAL, value)
+        if cls is set:
+            return (_watch.SET, set(value))
         if isinstance(value, np.ndarray) and value.dtype != object:
             fits = value.nbytes <= LARGEST_ARRAY
             return (_watch.ARRAY, value, np.array(value, order="C") if fits else None)

@@ -127,7 +127,7 @@ class Loss(Watched):
 
     # Class ids stay the integers that they are; other targets become floats.
     _casts_targets = True
-    _unwatched_attributes = frozenset({"name"})
+    _unwatched_attributes = frozenset({"name", "_parameters"})
     _parameters = frozenset()  # of its function, that are attributes
 
     def __init__(self, name=None, reduction="sum_over_batch_size", dtype=None):

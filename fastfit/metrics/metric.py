@@ -25,7 +25,7 @@ class Metric(Watched):
     # "up" or "down" where larger or smaller is better; callbacks in mode "auto" ask for it.
     _direction = None
     _parameters = frozenset()  # of its function, that are attributes
-    _unwatched_attributes = frozenset({"_variables", "_metrics", "name"})
+    _unwatched_attributes = frozenset({"_variables", "_metrics", "name", "_parameters"})
 
     def __init__(self, dtype=None, name=None):
         self.name = name or auto_name(type(self).__name__)
