@@ -37,7 +37,6 @@ class Location:
     ----------
     kind : {"slot", "var", "source", "sink"}
     index : int
-    packed : bool, default=False
     start : bool, default=False
         Of a variable: what is wanted is the value that it had when the step began, and not the newest one.
 
@@ -47,10 +46,10 @@ class Location:
         The place, whatever is wanted of it: locations are equal if their places are.
     """
 
-    __slots__ = ("index", "key", "kind", "packed", "start")
+    __slots__ = ("index", "key", "kind", "start")
 
-    def __init__(self, kind, index, packed=False, start=False):
-        self.kind, self.index, self.packed, self.start = kind, index, packed, start
+    def __init__(self, kind, index, start=False):
+        self.kind, self.index, self.start = kind, index, start
         self.key = index * len(KINDS) + KINDS[kind]
 
     def __eq__(self, other):
@@ -96,6 +95,7 @@ class Instruction:
 class Slot:
     power: int
     bytes: int
+    shape: tuple | None = None  # of a float32 matrix
     first: int = -1
     last: int = -1
 
@@ -116,6 +116,8 @@ class Builder:
     updated : set of int
         Ids of the storages that updates change. An instruction that is one of the updates and wants the value that
         such a variable had when the step began reads a copy of it.
+    constant_ids : set of int
+        Ids of the storages that are constants.
     """
 
     engine: object
@@ -129,11 +131,12 @@ class Builder:
     phase: int = 0
     when: tuple = ALWAYS
     updated: set = field(default_factory=set)
+    constant_ids: set = field(default_factory=set)
     _storage_index: dict = field(default_factory=dict)
     _constants: dict = field(default_factory=dict)
     _copies: dict = field(default_factory=dict)
 
-    def slot(self, shape, dtype="float32", packed=False):
+    def slot(self, shape, dtype="float32"):
         """A new slot for a tensor of this shape; None dimensions are the batch."""
         power = sum(n is None for n in shape)
         if power > 2:
@@ -145,13 +148,11 @@ class Builder:
                 f"them. Keep the batch axis, and use axis arguments. Received: a tensor of shape {tuple(shape)}"
             )
         count = prod(n for n in shape if n is not None) * (times if power else 1)
-        if packed:
-            panel = self.engine.panel
-            count = shape[0] * -(-shape[1] // panel) * panel
         # conditions are floats 0 and 1 in a program
         size = count * (4 if dtype == "bool" else np.dtype(dtype).itemsize)
-        self.slots.append(Slot(power, -(-size // 4) * 4))
-        return Location("slot", len(self.slots) - 1, packed)
+        matrix = tuple(shape) if power == 0 and len(shape) == 2 and dtype == "float32" else None
+        self.slots.append(Slot(power, -(-size // 4) * 4, matrix))
+        return Location("slot", len(self.slots) - 1)
 
     def storage(self, storage, start=False):
         """The location of a variable's memory; `start` as of `Location`."""
@@ -159,16 +160,15 @@ class Builder:
         if key not in self._storage_index:
             self._storage_index[key] = len(self.storages)
             self.storages.append(storage)
-        return Location("var", self._storage_index[key], storage.packed, start)
+        return Location("var", self._storage_index[key], start)
 
     def at_start(self, place):
         """A copy of the value that a variable has when the step begins, made before anything changes it."""
         if place.key not in self._copies:
-            size = self.storages[place.index].nbytes
-            self.slots.append(Slot(0, size))
-            copy = self._copies[place.key] = Location("slot", len(self.slots) - 1, place.packed)
+            storage = self.storages[place.index]
+            copy = self._copies[place.key] = self.slot(storage.shape, storage.dtype.name)
             with self.marked(phase=0):
-                self.copy(Location("var", place.index, place.packed, start=True), copy, size // 4)
+                self.copy(place, copy, prod(storage.shape) * storage.dtype.itemsize // 4)
         return self._copies[place.key]
 
     def _before_updates(self, operands, phase):
@@ -193,6 +193,7 @@ class Builder:
             storage = _core.Storage(self.engine, value.shape, value.dtype)
             storage.write(value)
             self._constants[key] = self.storage(storage)
+            self.constant_ids.add(id(storage))
         return self._constants[key]
 
     def variant(self, op, h, every=1, counter=0, state=0):
@@ -265,8 +266,9 @@ class Builder:
         self.emit("copy_cols", [x, y], (n, n, 0, 0, n), rows=(0, 1), cut="whole")
 
     def host(self, function, reads, writes, phase=0, label=""):
-        """Append a host instruction calling function(program, batch)."""
-        self.hosts.append(function)
+        """Append a host instruction calling function(program, batch, reads, writes) with the places in the end."""
+        reads, writes = self._before_updates(reads, max(phase, self.phase)), list(writes)
+        self.hosts.append(lambda program, batch: function(program, batch, reads, writes))
         self.instructions.append(
             Instruction(
                 "host",
@@ -275,8 +277,8 @@ class Builder:
                 (),
                 0,
                 1,
-                list(reads),
-                list(writes),
+                reads,
+                writes,
                 "whole",
                 0.0,
                 3e4,

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastfit import _core, _watch
 from fastfit.compiler import (
+    layouts,
     lower,
     rules_accumulate,
     rules_batch,
@@ -242,7 +243,8 @@ def compile_program(feeds, outputs=(), updates=(), optimizer=None, gradients=(),
     plan.emit(low)
     _assign(low, updates)
     for function in after:
-        low.b.host(lambda program, n, f=function: f(), [], [], phase=2, label=getattr(function, "__name__", "after"))
+        low.b.host(lambda *_, f=function: f(), [], [], phase=2, label=getattr(function, "__name__", "after"))
+    layouts.settle(low.b)
     variables = [n.attrs["variable"] for n in low.order if n.operation == "variable"]
     variables += [v for v, _ in gradients] + [v for v, _ in updates]
     if optimizer is not None:
@@ -280,23 +282,22 @@ def _new_value(low, variable, tensor):
     else:
         spec = (tensor.shape, tensor.dtype)
 
-        def keep(program, batch):
-            lower.view(program, copy, spec, batch, writable=True)[...] = lower.view(program, place, spec, batch)
+        def keep(program, batch, reads, writes):
+            value = lower.view(program, reads[0], spec, batch)
+            lower.view(program, writes[0], spec, batch, writable=True)[...] = value
 
         low.b.host(keep, [place], [copy], label="copy")
     return copy
 
 
 def _write(low, variable, tensor, place, target):
-    if variable.dtype == "float32" and target.packed:
-        low.b.emit("pack", [place, target], variable.shape, rows=(0, 1), cut="whole", phase=2)
-    elif variable.dtype in _COPIED and tensor.dtype == variable.dtype:
+    if variable.dtype in _COPIED and tensor.dtype == variable.dtype:
         _copy(low, place, target, variable, phase=2)
     else:
         spec = (variable.shape, tensor.dtype)
 
-        def write(program, batch):
-            variable._storage.write(lower.view(program, place, spec, batch))
+        def write(program, batch, reads, writes):
+            variable._storage.write(lower.view(program, reads[0], spec, batch))
 
         low.b.host(write, [place], [target], phase=2, label=f"assign {variable.path}")
 

@@ -87,7 +87,6 @@ class Lowering:
         self.gathered = {}
         self.source_of = {}
         self.source_dtype = {}
-        self.plain = {}
         self.copies = {}
         self.sink_of = {}
         for tensor, dtype in feeds:
@@ -104,26 +103,19 @@ class Lowering:
         self.known = {id(node) for node in self.order}
         self.kept = []  # tensors made while lowering: their ids must stay theirs
         self.blocks = {}
-        # Panels whose padding is not 0, and about what it is; see panels.padding_of.
-        self.dirty = {}
-        # Panels whose padding is 0 if scalars that were multiplied in are finite; else all is lost, padding or not.
-        self.scaled = set()
         self.newest = False
 
     # Where values are ---------------------------------------------------------------------------------------------
 
     def place(self, x, dtype="float32"):
-        """Location of a tensor or constant, row-major; gathers sources and unpacks weights once."""
+        """Location of a tensor or constant; gathers sources once."""
         if not isinstance(x, KerasTensor):
             return self.b.constant(np.asarray(x, dtype))
         if id(x) in self.source_of:
             return self.gather(x, x.dtype)
         if id(x) in self.lazy:
             self.lazy.pop(id(x))()
-        where = self.places[id(x)]
-        if where.packed:
-            return self.unpacked(x, where)
-        return where
+        return self.places[id(x)]
 
     def host_place(self, x):
         """`place`, where a host instruction can look: rows that the caller gets are out of its sight."""
@@ -201,27 +193,6 @@ class Lowering:
                 return Location("source", self.source_of[id(y)])
         return self.place(x)
 
-    def unpacked(self, x, where):
-        if id(x) not in self.plain:
-            out = self.b.slot(x.shape)
-            self.b.emit("unpack", [where, out], x.shape, rows=(0, 1), cut="whole")
-            self.plain[id(x)] = out
-        return self.plain[id(x)]
-
-    def packed(self, x):
-        """Location of a matrix that is in panels already, else None. What pads them may be anything if it is dirty."""
-        where = self.places.get(id(x)) if isinstance(x, KerasTensor) else None
-        return where if where is not None and where.packed else None
-
-    def weight(self, w):
-        """Location of a (k, n) matrix in panels, padded with zeros."""
-        where = self.packed(w)
-        if where is not None and where not in self.dirty:
-            return where
-        out = self.b.slot(np.shape(w) if not isinstance(w, KerasTensor) else w.shape, packed=True)
-        self.b.emit("pack", [self.place(w), out], tuple(w.shape), rows=(0, 1), cut="whole")
-        return out
-
     def out(self, tensor):
         """Where a rule writes a new value: its sink, or a new slot."""
         if id(tensor) in self.sink_of and id(tensor) not in self.places:
@@ -294,18 +265,13 @@ class Lowering:
         """Set a variable to a tensor's value."""
         target = self.b.storage(variable._storage)
         if variable.dtype != "float32" or tensor.dtype != "float32":
-            place = self.place(tensor, tensor.dtype)
 
-            def write(program, batch):
-                variable._storage.write(view(program, place, (variable.shape, tensor.dtype), batch))
+            def write(program, batch, reads, writes):
+                variable._storage.write(view(program, reads[0], (variable.shape, tensor.dtype), batch))
 
-            self.b.host(write, [place], [target], label=f"assign {variable.path}")
-        elif not variable._storage.packed:
-            self.b.copy(self.place(tensor), target, prod(variable.shape))
-        elif self.packed(tensor) is not None and self.packed(tensor) not in self.dirty:
-            self.b.copy(self.packed(tensor), target, variable._storage.nbytes // 4)
+            self.b.host(write, [self.place(tensor, tensor.dtype)], [target], label=f"assign {variable.path}")
         else:
-            self.b.emit("pack", [self.place(tensor), target], variable.shape, rows=(0, 1), cut="whole")
+            self.b.copy(self.place(tensor), target, prod(variable.shape))
 
     def copy_to_sink(self, tensor, where):
         check_sink(tensor)
@@ -386,15 +352,8 @@ class Lowering:
         inputs = [self.host_place(x) if isinstance(x, KerasTensor) else x for x in node.inputs]
         outputs = [self.b.slot(t.shape, t.dtype) for t in node.outputs]
         specs = [(x.shape, x.dtype) if isinstance(x, KerasTensor) else None for x in node.inputs]
-        function = HostCall(
-            node.operation,
-            inputs,
-            specs,
-            dict(node.attrs),
-            outputs,
-            [(t.shape, t.dtype) for t in node.outputs],
-            node.origin,
-        )
+        results = [(t.shape, t.dtype) for t in node.outputs]
+        function = HostCall(node.operation, inputs, specs, dict(node.attrs), results, node.origin)
         self.b.host(function, [x for x in inputs if isinstance(x, Location)], outputs, label=node.operation.name)
         for tensor, where in zip(node.outputs, outputs, strict=True):
             self.places[id(tensor)] = where
@@ -415,16 +374,17 @@ def _check_batch_slice(node):
 
 
 class HostCall:
-    """Calls an op's meaning on the program's memory."""
+    """Calls an op's meaning on the program's memory; constants among the inputs are given as they are."""
 
-    def __init__(self, op, inputs, input_specs, attrs, outputs, output_specs, origin):
+    def __init__(self, op, inputs, input_specs, attrs, output_specs, origin):
         self.op, self.inputs, self.input_specs, self.origin = op, inputs, input_specs, origin
-        self.attrs, self.outputs, self.output_specs = attrs, outputs, output_specs
+        self.attrs, self.output_specs = attrs, output_specs
 
-    def __call__(self, program, batch):
+    def __call__(self, program, batch, reads, writes):
+        places = iter(reads)
         args = [
-            view(program, where, spec, batch) if isinstance(where, Location) else where
-            for where, spec in zip(self.inputs, self.input_specs, strict=True)
+            view(program, next(places), spec, batch) if isinstance(x, Location) else x
+            for x, spec in zip(self.inputs, self.input_specs, strict=True)
         ]
         try:
             results = self._results(program, args)
@@ -432,7 +392,7 @@ class HostCall:
             raise self._does_not_fit(args, batch, str(error).strip()) from error
         if not isinstance(results, tuple):
             results = (results,)
-        for where, spec, value in zip(self.outputs, self.output_specs, results, strict=True):
+        for where, spec, value in zip(writes, self.output_specs, results, strict=True):
             out = view(program, where, spec, batch, writable=True)
             value = np.asarray(value)
             if value.shape != out.shape:
@@ -453,8 +413,8 @@ class HostCall:
 
 def view(program, where, spec, batch, writable=False):
     """An array on a location of a running program; of conditions a copy, unless it is to be written."""
-    if where.kind not in ("slot", "var") or where.packed:
-        raise TypeError(f"A host instruction sees row-major slots and variables only. Received: {where}")
+    if where.kind not in ("slot", "var"):
+        raise TypeError(f"A host instruction sees slots and variables only. Received: {where}")
     rows = batch * getattr(spec[0], "times", 1)
     shape = tuple(rows if n is None else n for n in spec[0])
     if where.kind == "slot":

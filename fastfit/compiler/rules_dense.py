@@ -24,7 +24,7 @@ def dense(low, node):
     mul, fix = leading(z.shape[:-1])
     low.b.emit(
         "dense",
-        [low.rows_of(x), low.weight(w), bias, low.out(out)],
+        [low.rows_of(x), low.place(w), bias, low.out(out)],
         (k, n, act),
         rows=(mul, fix),
         cost=2.0 * mul * k * n,
@@ -43,7 +43,7 @@ def dense_dx(low, node):
     mul, fix = leading(dx.shape[:-1])
     low.b.emit(
         "dense_dx",
-        [low.place(dy), low.weight(w), low.out(dx)],
+        [low.place(dy), low.place(w), low.out(dx)],
         (k, n),
         rows=(mul, fix),
         cost=2.0 * mul * k * n,
@@ -60,7 +60,7 @@ def dense_dw(low, node):
     g = node.outputs[0]
     if not is_f32(x, dy, g):
         return False
-    low.places[id(g)] = low.b.slot(g.shape, packed=True)
+    low.places[id(g)] = low.b.slot(g.shape)
     emit_dw(low, node, low.places[id(g)], 0)
     return None
 

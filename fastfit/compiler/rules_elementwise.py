@@ -7,7 +7,6 @@ import numpy as np
 from fastfit.compiler.broadcasting import aligned, broadcast, spread
 from fastfit.compiler.builder import OPS
 from fastfit.compiler.lower import is_op, leading, part_of_batch, rows_and_width, rule, shape_of
-from fastfit.compiler.panels import in_panels
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
 
@@ -39,8 +38,6 @@ INT_UNARY = {
 @rule(*(name for name, op in OPS.items() if op["kind"] == "u"), "bitwise_not", attrs="decimals")
 def unary(low, node):
     x, y = node.inputs[0], node.outputs[0]
-    if in_panels(low, node):
-        return None
     if len(node.inputs) != 1 or leading(y.shape) is None:
         return False
     name = node.operation.name
@@ -72,8 +69,6 @@ def binary(low, node):
     y, name = node.outputs[0], node.operation.name
     if y.dtype == "float64":
         return state64(low, node)
-    if in_panels(low, node):
-        return None
     kind = low.common_kind(x, z)
     if kind is None or not aligned(y.shape, x, z) or low.kind(y) is None:
         return False

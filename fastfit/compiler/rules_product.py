@@ -40,7 +40,7 @@ def emit_dense(low, x, z, y, xs, zs):
     place = low.rows_of(x) if isinstance(x, KerasTensor) else low.place(x)
     low.b.emit(
         "dense",
-        [place, low.weight(z), None, low.out(y)],
+        [place, low.place(z), None, low.out(y)],
         (*zs, 0),
         rows=(mul, fix),
         cost=cost * mul,

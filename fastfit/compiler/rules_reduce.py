@@ -6,7 +6,6 @@ import numpy as np
 
 from fastfit.compiler.broadcasting import emit_map
 from fastfit.compiler.lower import leading, rows_and_width, rule
-from fastfit.compiler.panels import clean_panels
 from fastfit.graph.op import apply
 from fastfit.graph.shapes import axes_in, axis_in
 from fastfit.graph.tensor import KerasTensor, Shape
@@ -52,10 +51,10 @@ def reduce(low, node):
         n = prod(x.shape[1:])
         d, f = (n, int(name == "mean")), (1.0 / n if name == "mean" else 1.0,)
         low.b.emit("sum_all", [low.place(x), low.out(y)], d, f, rows=(x.shape.times, 0), cut="whole", cost=n)
-    elif axes == tuple(range(len(x.shape))) and name in ("sum", "mean") and (where := clean_panels(low, x)) is not None:
-        n = low.b.slots[where.index].bytes // 4 if where.kind == "slot" else low.b.storages[where.index].nbytes // 4
-        scale = 1.0 / prod(x.shape) if name == "mean" else 1.0
-        low.b.emit("sum_all", [where, low.out(y)], (n, 0), (scale,), rows=(0, 1), cut="whole", cost_fix=1.0 * n)
+    elif len(axes) == 2 and name in ("sum", "mean") and kind == "f" and len(x.shape) == 2:
+        n = prod(x.shape)
+        scale = 1.0 / n if name == "mean" else 1.0
+        low.b.emit("sum_all", [low.place(x), low.out(y)], (n, 0), (scale,), rows=(0, 1), cut="whole", cost_fix=1.0 * n)
     else:
         emit_reduction(low, x, low.out(y), axes, *table[name], kind, name == "mean")
     return None

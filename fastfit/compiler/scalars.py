@@ -61,15 +61,18 @@ def _emit_block(low, block, wanted):
     low.places.update((id(t), where) for t, where in zip(wanted, outputs, strict=True))
     sources = list(inputs.values())
 
-    def compute(program, batch):
-        values = {id(t): lower.view(program, where, (t.shape, t.dtype), batch) for t, where in sources}
+    def compute(program, batch, reads, writes):
+        values = {
+            id(t): lower.view(program, where, (t.shape, t.dtype), batch)
+            for (t, _), where in zip(sources, reads, strict=True)
+        }
         for node in block:
             args = [values[id(x)] if isinstance(x, KerasTensor) else x for x in node.inputs]
             results = node.operation.meaning(*args, **node.attrs)
             results = results if isinstance(results, tuple) else (results,)
             for t, value in zip(node.outputs, results, strict=True):
                 values[id(t)] = np.asarray(value)
-        for t, where in zip(wanted, outputs, strict=True):
+        for t, where in zip(wanted, writes, strict=True):
             lower.view(program, where, (t.shape, _stored(t)), batch, writable=True)[...] = values[id(t)]
 
     low.b.host(compute, [where for _, where in sources], outputs, label="scalars of the step")

@@ -8,6 +8,8 @@ their own. What cannot be traced is done by the optimizer in NumPy, as one host 
 
 from __future__ import annotations
 
+from math import prod
+
 from fastfit.compiler import lower, neighbours, rules_dense
 from fastfit.compiler.builder import ALWAYS
 from fastfit.compiler.scalars import fold_scalars
@@ -145,9 +147,9 @@ class HostPart:
         with low.b.marked(phase=0):
             places = [low.place(g) for g in self.roots]
 
-        def update(program, batch):
+        def update(program, batch, reads, writes):
             arrays = [
-                lower.view(program, w, (v.shape, v.dtype), batch).copy() for w, v in zip(places, variables, strict=True)
+                lower.view(program, w, (v.shape, v.dtype), batch).copy() for w, v in zip(reads, variables, strict=True)
             ]
             optimizer.apply(arrays, variables)
 
@@ -264,7 +266,7 @@ class Part:
         else:
 
             def add():
-                place = _gradient_place(low, gradient, variable._storage.packed)
+                place = low.place(gradient)
                 low.b.emit("add", [total, place, total], (_floats(variable), 0, 0), rows=(0, 1))
 
         return add
@@ -280,14 +282,14 @@ class Part:
         terms, emit = _claim(low, variable, gradient)
 
         def flat():
-            place = _gradient_place(low, gradient, variable._storage.packed)
+            place = low.place(gradient)
             _flat(low, op, variant, [place, *update], variable)
 
         def fused():
             emit(low, terms[0], None, 2, update, variant)
 
         def summed():
-            place = low.b.slot(variable.shape, packed=variable._storage.packed)
+            place = low.b.slot(variable.shape)
             with low.b.marked(phase=0):
                 for i, node in enumerate(terms):
                     emit(low, node, place, 0 if i == 0 else 1)
@@ -319,13 +321,12 @@ def _save(low, assigned):
         if where.start:
             low.places[id(tensor)] = low.b.at_start(where)
         elif where.kind == "var":
-            low.places[id(tensor)] = low.b.slot(tensor.shape, tensor.dtype, where.packed)
-            size = low.b.storages[where.index].nbytes // 4
-            low.b.copy(where, low.places[id(tensor)], size)
+            low.places[id(tensor)] = low.b.slot(tensor.shape, tensor.dtype)
+            low.b.copy(where, low.places[id(tensor)], prod(tensor.shape))
 
 
 def _floats(variable):
-    return variable._storage.nbytes // 4
+    return prod(variable.shape)
 
 
 def _flat(low, op, variant, operands, variable):
@@ -350,10 +351,6 @@ def _fusable(node):
     return shapes_fit and lower.is_f32(*node.inputs, node.outputs[0])
 
 
-def _gradient_place(low, gradient, packed):
-    return low.weight(gradient) if packed else low.place(gradient)
-
-
 def _trace_constraint(variable):
     """(tensor of the constrained value, None), or (None, why there is none)."""
     try:
@@ -373,7 +370,7 @@ def _emit_constraint(low, variable, tensor, error):
         return
     place = low.b.storage(variable._storage)
 
-    def constrain(program, batch):
+    def constrain(program, batch, reads, writes):
         variable.assign(variable.constraint(variable))
 
-    low.b.host(constrain, [place], [place], phase=1, label=f"constraint of {variable.path} ({error})")
+    low.b.host(constrain, [], [place], phase=1, label=f"constraint of {variable.path} ({error})")
