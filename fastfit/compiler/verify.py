@@ -186,9 +186,13 @@ def _check_rows(ins, slots, sink_bytes):
         kind = place.kind
         if kind == "slot":
             slot = slots[place.index]
+            if slot.bytes == 0:
+                continue
             stride = slot.bytes if slot.power == 1 or slot.power == TILE else 0
         elif kind == "sink":
             stride = sink_bytes[place.index]
+            if stride == 0:
+                continue
         elif kind == "source":
             continue
         else:

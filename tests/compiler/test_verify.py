@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastfit import compiler, ops
-from fastfit.compiler import assemble, verify
+from fastfit.compiler import assemble, layouts, verify
 from fastfit.compiler.builder import Builder, Location
 from fastfit.compiler.schedule import Group, Schedule
 from fastfit.graph import storage, trace
@@ -227,3 +227,14 @@ def test_verified_programs_are_those_that_run():
     """Every compiled program passes through the verifier."""
     storage.engine()
     assert assemble.verify is verify.verify
+
+
+def test_sizes_of_layouts():
+    assert layouts.floats((3, 5), layouts.Layout.ROWS, 4) == 15
+    assert layouts.floats((3, 5), layouts.Layout.PANELS, 4) == 24
+    assert layouts.floats((3, 8), layouts.Layout.PANELS, 4) == 24
+    engine = storage.engine()
+    for shape in ((1, 1), (3, 5), (7, 64)):
+        for layout in layouts.Layout:
+            made = storage.make(shape, "float32", packed=layout is layouts.Layout.PANELS)
+            assert made.nbytes == 4 * layouts.floats(shape, layout, engine.panel)
