@@ -326,5 +326,5 @@ def test_a_host_instruction_reads_an_output(rows, width):
 
 def test_views_refuse_places_that_they_do_not_know():
     for where in (lower.Location("sink", 0), lower.Location("source", 0)):
-        with pytest.raises(TypeError, match="row-major slots and variables"):
+        with pytest.raises(TypeError, match="slots and variables"):
             lower.view(None, where, ((3,), "float32"), 2)
