@@ -2,7 +2,7 @@
 PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: help build tiny test ctest san san-c san-python tsan neon bench check lint clean
+.PHONY: help build tiny test ctest san san-c san-python tsan neon bench check lint clean fuzz-programs
 
 help:
 	@echo "build   compile the extension in place"
@@ -11,6 +11,7 @@ help:
 	@echo "ctest   the C tests, VARIANT = plain, san, tsan or neon"
 	@echo "san     C tests and Python suite under the address and undefined-behaviour sanitizers"
 	@echo "tsan    C tests under the thread sanitizer"
+	@echo "fuzz-programs   SECONDS=60: mutated programs, refused or run without a sanitizer's report"
 	@echo "neon    C tests cross-compiled for aarch64, under qemu-user"
 	@echo "bench   every benchmark; writes benchmarks/results/"
 	@echo "lint    ruff"
@@ -90,7 +91,16 @@ $(OUT)/%: tests/c/%.c $(C_OBJECTS) Makefile
 	@mkdir -p $(@D)
 	$(CC_USED) $(C_FLAGS) $< $(C_OBJECTS) -o $@ -lm
 
--include $(C_OBJECTS:.o=.d) $(C_TESTS:=.d)
+$(OUT)/fuzz_programs: tests/fuzz/programs.c $(C_OBJECTS) Makefile
+	$(CC_USED) $(C_FLAGS) $< $(C_OBJECTS) -o $@ -lm
+
+-include $(C_OBJECTS:.o=.d) $(C_TESTS:=.d) $(OUT)/fuzz_programs.d
+
+# Mutated programs, under the address and undefined-behaviour sanitizers.
+SECONDS ?= 60
+SEED ?= 0
+fuzz-programs: build
+	$(PYTHON) -m tests.fuzz.programs --seconds $(SECONDS) --seed $(SEED)
 
 tsan:
 	$(MAKE) -j$(JOBS) ctest VARIANT=tsan
