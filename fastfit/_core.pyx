@@ -193,11 +193,13 @@ cdef class Storage:
     cdef readonly object dtype
     cdef readonly bint packed
     cdef readonly Engine engine
+    cdef int type_number  # of a scalar in the machine's byte order, else -1
 
     def __cinit__(self, Engine engine not None, shape, dtype="float32", bint packed=False):
         self.engine = engine
         self.shape = tuple(int(n) for n in shape)
         self.dtype = np.dtype(dtype)
+        self.type_number = self.dtype.num if not self.shape and self.dtype.isnative else -1
         self.packed = packed
         if any(n < 0 for n in self.shape):
             raise ValueError(f"Storage needs dimensions >= 0. Received: shape={self.shape}")
@@ -236,11 +238,12 @@ cdef class Storage:
 
     def number(self):
         """The value of a scalar as a Python number, which is what batch hooks ask for."""
-        if self.nbytes == 8 and not self.shape:
-            if self.dtype.kind == 102:  # f
-                return (<double *>self.ptr)[0]
-            if self.dtype.kind == 105:  # i
-                return (<int64_t *>self.ptr)[0]
+        if self.type_number == cnp.NPY_FLOAT64:
+            return (<double *>self.ptr)[0]
+        if self.type_number == cnp.NPY_INT64:
+            return (<int64_t *>self.ptr)[0]
+        if self.type_number == cnp.NPY_FLOAT32:
+            return <double>(<float *>self.ptr)[0]
         return self.read().item()
 
     def write(self, value):
@@ -288,52 +291,62 @@ cdef int between_trampoline(void *ctx, size_t steps, size_t position, int more) 
 
 @cython.final
 cdef class Between:
-    """What Python does between the steps of a pass: batch hooks, in as few operations as can be.
+    """Calls functions between the steps of a run, in as few operations as can be: batch hooks.
+
+    It follows what it is told; `fastfit.training.between` decides all of it. It is compiled because it runs once a batch.
 
     Parameters
     ----------
-    model : object
-        Its attribute named `stop` ends the pass; its `__dict__` counts steps of training under "_step_count".
-    stop : str
-    feed : object
-        Gets `position`, the next place in the order of its rows.
-    run : object, optional
-        Of a pass that trains: gets `done`, the steps of the pass.
     begin, end : list of callable
         Called before and after `period` steps with (number of the first or last step, logs).
     logs : callable
         Returns the logs.
     done, period : int
+        Steps of the pass before this; steps between two calls.
 
     Attributes
     ----------
-    numbers : list of (str, Storage, Storage) or None
+    feed : object
+        Gets `position`, the next place in the order of its rows.
+    run : object or None
+        Gets `done`, the steps of the pass.
+    counts : (dict, object)
+        Where the number of steps lies: the run ends when a function has changed it.
+    counting : bool
+        Whether it is kept up to date here.
+    means : list of (str, Storage, Storage) or None
         Key, sum and count of means, float64, whose float32 quotients the logs are; in place of `logs`.
-    watched : list of (object, object, Storage or None)
-        For each learning rate of the run: the owner of the attribute `_learning_rate`, its value, and the float32
-        memory that the rate is read from at every step.
-    valid : callable
-        Whether what the program was made from is as it was.
+    stop : (object, str)
+        The run ends when this attribute is true,
+    fixed : list of (object, str, object)
+        when one of these attributes is another object than this,
+    kept : list of (dict, dict)
+        when a dictionary has not the objects any more that the other one has,
+    valid : callable or None
+        or when this is false.
+    rates : list of (Storage or None, bool)
+        For each learning rate of the run the float32 that it is made from, and whether it is that: it is read anew before
+        every step then; else the run ends when the number has changed.
     """
 
-    cdef object model, stop, feed, run, logs
-    cdef list begin, end
-    cdef dict attributes
+    cdef public object feed, run, valid
+    cdef public tuple counts, stop
+    cdef public bint counting
+    cdef public list means, fixed, kept, rates
     cdef readonly size_t done, period, left
     cdef readonly bint open
-    cdef public list numbers, watched
-    cdef public object valid
+    cdef object logs
+    cdef list begin, end
     cdef object error
-    cdef size_t start, first
+    cdef size_t first
     cdef uint64_t count
     cdef const ff_run *live
+    cdef float made_from[64]
 
-    def __init__(self, model, str stop, feed, run, list begin, list end, logs, size_t done, size_t period):
-        self.model, self.stop, self.feed, self.run, self.logs = model, stop, feed, run, logs
-        self.begin, self.end = begin, end
-        self.attributes = model.__dict__
+    def __init__(self, list begin, list end, logs, size_t done, size_t period):
+        self.begin, self.end, self.logs = begin, end, logs
         self.done, self.period, self.left = done, max(period, 1), max(period, 1)
-        self.numbers, self.watched, self.valid = None, [], None
+        self.fixed, self.kept, self.rates = [], [], []
 
     def enter(self):
         """Before a run: begin the next period, unless it has begun."""
@@ -361,22 +374,26 @@ cdef class Between:
 
     cdef dict _logs(self):
         cdef double total, count
-        if self.numbers is None:
+        if self.means is None:
             return self.logs()
         cdef dict logs = {}
-        for key, a, b in self.numbers:
+        for key, a, b in self.means:
             total, count = (<double *>(<Storage>a).ptr)[0], (<double *>(<Storage>b).ptr)[0]
             logs[key] = <double><float>(total / count) if count != 0 else 0.0
         return logs
 
     cdef int attach(self, ff_run *run) except -1:
         """Have this called by a run that begins."""
-        for _, _, storage in self.watched:
-            if storage is not None and (<Storage?>storage).nbytes != 4:
-                raise ValueError("a watched learning rate must be one float32")
-        if self.watched and (len(self.watched) != <Py_ssize_t>run.n_counters or run.n_rates == 0):
+        cdef size_t i = 0
+        if len(self.rates) > 64 or (self.rates and (<size_t>len(self.rates) != run.n_counters or run.n_rates == 0)):
             raise ValueError("every learning rate of the run must be watched")
-        for _, a, b in self.numbers or ():
+        for storage, _ in self.rates:
+            if storage is not None:
+                if (<Storage?>storage).nbytes != 4:
+                    raise ValueError("a watched learning rate must be one float32")
+                self.made_from[i] = (<float *>(<Storage>storage).ptr)[0]
+            i += 1
+        for _, a, b in self.means or ():
             if (<Storage?>a).nbytes != 8 or (<Storage?>b).nbytes != 8:
                 raise ValueError("sums and counts must be one float64")
         self.live = run
@@ -389,37 +406,48 @@ cdef class Between:
 
     cdef int step(self, size_t steps, size_t position, int more) except -2:
         cdef int64_t iterations = self.live.counters[0][0] if self.live.n_counters else 0
+        cdef dict counts = <dict>self.counts[0]
+        key = self.counts[1]
         self.done = self.first + steps
         self.left, self.open = self.period, False
         self.feed.position = position
         if self.run is not None:
             self.run.done = self.done
-            self.attributes["_step_count"] = self.count + steps
-        count = self.attributes["_step_count"]
+        if self.counting:
+            counts[key] = self.count + steps
+        count = counts[key]
         self._call(self.end, self.done - 1, self._logs())
-        if not more or getattr(self.model, self.stop):
+        if not more or getattr(self.stop[0], self.stop[1]):
             return 1
-        # what a hook has changed is seen by the next step
-        if not self._as_before(count, iterations):
+        # what a function has changed is seen by the next step
+        if counts[key] != count or not self._as_before(iterations):
             return 1
         self.open = True
         self._call(self.begin, self.done, {})
-        return 0 if self._as_before(count, iterations) else 1
+        return 0 if counts[key] == count and self._as_before(iterations) else 1
 
-    cdef int _as_before(self, count, int64_t iterations) except -1:
+    cdef int _as_before(self, int64_t iterations) except -1:
         """Whether the run may go on; learning rates that have another value are brought up to date."""
         cdef size_t i = 0
-        if self.attributes["_step_count"] != count:  # other data was trained on
-            return 0
+        cdef float now
         if self.live.n_counters and self.live.counters[0][0] != iterations:
             return 0
         if self.valid is not None and not self.valid():
             return 0
-        for owner, rate, storage in self.watched:
-            if owner._learning_rate is not rate:
+        for owner, name, value in self.fixed:
+            if getattr(owner, name) is not value:
                 return 0
+        for now_kept, kept in self.kept:
+            for name, value in (<dict>kept).items():
+                if (<dict>now_kept).get(name) is not value:
+                    return 0
+        for storage, is_rate in self.rates:
             if storage is not None:
-                (<double *>self.live.learning_rates)[i] = (<float *>(<Storage>storage).ptr)[0]
+                now = (<float *>(<Storage>storage).ptr)[0]
+                if is_rate:
+                    (<double *>self.live.learning_rates)[i] = now
+                elif now != self.made_from[i]:
+                    return 0
             i += 1
         return 1
 

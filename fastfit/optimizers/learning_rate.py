@@ -59,9 +59,22 @@ class HasLearningRate:
         return AHEAD if isinstance(self._learning_rate, Variable) else 1
 
     def watched_rate(self):
-        """Return (self, value, memory) for a run that reads the rate anew at every step; see `_core.Between`."""
+        """What a run has to look at between steps, so that a rate that is set is that of the next step.
+
+        Returns
+        -------
+        memory, is_rate : Storage or None, bool
+            The float32 that the rate is made from, and whether the rate is that number.
+        made_from : list of (object, str, object)
+            Attributes with what they are now.
+        kept : list of (dict, dict)
+            What a schedule keeps, and a copy of it.
+        """
         rate = self._learning_rate
-        return self, rate, rate._storage if self.has_constant_learning_rate else None
+        made_from = [(self, "_learning_rate", rate), (self, "decay", self.decay)]
+        if isinstance(rate, Variable):
+            return rate._storage, not self.decay, made_from, []
+        return None, False, made_from, [(vars(rate), dict(vars(rate)))] if hasattr(rate, "__dict__") else []
 
     def learning_rates(self, first, count):
         """Return the learning rates of ``count`` calls as float32, counting calls from ``first``.

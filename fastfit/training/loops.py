@@ -6,16 +6,15 @@ import warnings
 
 import numpy as np
 
-from fastfit._core import Between
 from fastfit.callbacks import CallbackList
 from fastfit.compiler.compile import DEADLINE
 from fastfit.data.make import validates_after
 from fastfit.training import custom_step, prepare
 from fastfit.training.arguments import FitArguments
+from fastfit.training.between import between_steps
 from fastfit.training.resume import Run
 from fastfit.training.runner import Runner
 from fastfit.utils import nest, seeds
-from fastfit.utils.progbar import pythonify_logs
 
 
 def fit(model, given):
@@ -256,10 +255,7 @@ def batches(model, feed, callbacks, steps, stop, done=0):
     """
     kind, between = feed.kind, None
     if hooks := callbacks.batch_hooks(kind):
-        run = model._fit_run if kind == "train" else None
-        between = Between(
-            model, stop, feed, run, *hooks, lambda: pythonify_logs(model._logs(kind)), done, model.steps_per_execution
-        )
+        between = between_steps(model, stop, feed, hooks, done)
     while (steps is None or done < steps) and not (done and getattr(model, stop)):
         room = 0 if steps is None else steps - done
         if not feed.more():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
 from fastfit._core import LabelError
 from fastfit.compiler.compile import DEADLINE
+from fastfit.training.between import watch
 from fastfit.utils import seeds
 
 # Joined to the model's seed: what is random in a test step is drawn apart from the training steps' numbers.
@@ -64,9 +63,7 @@ class Runner:
         before = 0
         if between is not None:
             before = between.done
-            between.numbers = model._running_means(self.kind)
-            between.watched = [o.watched_rate() for o in counters]
-            between.valid = functools.partial(self.step.is_of, model)
+            watch(between, model, self.kind, self.step)
             options["between"] = between
         try:
             steps, position, _ = self.step.compiled.run(

@@ -9,6 +9,7 @@
  * (instructions to leave out, by commas) shorten one; with them the description is printed. */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,15 +111,21 @@ static void load_at(size_t offset, text *t)
     d->n_hosts = take_number();
     for (int i = 0; i < FF_POWERS; i++) d->arena[i] = take_number();
 #define TAKE(field, count) memcpy(t->field, take((count) * sizeof *t->field), (count) * sizeof *t->field)
-    TAKE(instrs, d->n_instrs = take_number());
-    TAKE(groups, d->n_groups = take_number());
+#define TAKE_COUNTED(field) \
+    do { \
+        d->n_##field = take_number(); \
+        TAKE(field, d->n_##field); \
+    } while (0)
+    TAKE_COUNTED(instrs);
+    TAKE_COUNTED(groups);
     d->n_stages = take_number();
     TAKE(stages, d->n_stages + 1);
     TAKE(when, d->n_stages);
-    TAKE(slots, d->n_slots = take_number());
-    TAKE(sources, d->n_sources = take_number());
-    TAKE(sinks, d->n_sinks = take_number());
-    TAKE(opts, d->n_opts = take_number());
+    TAKE_COUNTED(slots);
+    TAKE_COUNTED(sources);
+    TAKE_COUNTED(sinks);
+    TAKE_COUNTED(opts);
+#undef TAKE_COUNTED
 #undef TAKE
     d->n_vars = take_number();
     for (size_t i = 0; i < d->n_vars; i++) {
@@ -439,7 +446,7 @@ enum { REFUSED, RAN, LARGE };
 static int too_large(const text *t, size_t nr)
 {
     const ff_program_desc *const d = &t->desc;
-    double rows = (double)((t->rows + 255) / 256 * 256), bytes = 0, work = 0;
+    double rows = (double)((t->rows + 255) / 256 * 256), bytes = 0;
     for (int i = 0; i < FF_POWERS; i++) bytes += (double)d->arena[i] * (i == 0 ? 1 : i == 2 ? rows * rows : rows);
     for (size_t i = 0; i < d->n_vars; i++) bytes += (double)d->vars[i].bytes;
     for (size_t i = 0; i < d->n_sources; i++) bytes += 3 * rows * (double)d->sources[i].row_bytes;

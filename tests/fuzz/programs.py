@@ -40,24 +40,46 @@ def nets():
         return model
 
     wide = layers.Dense(64, activation="relu")(layers.Dense(300, activation="relu")(i))
-    yield compiled(layers.Dense(3, "softmax")(wide), "adam", "sparse_categorical_crossentropy", metrics=["accuracy"]), x, ids, {}
+    yield (
+        compiled(layers.Dense(3, "softmax")(wide), "adam", "sparse_categorical_crossentropy", metrics=["accuracy"]),
+        x,
+        ids,
+        {},
+    )
     h = layers.Dense(5, "tanh")(i)
-    yield compiled(layers.Dense(1)(h), optimizers.SGD(0.1, momentum=0.9, clipnorm=1.0), "mse", metrics=["mae"]), x, one, {}
+    yield (
+        compiled(layers.Dense(1)(h), optimizers.SGD(0.1, momentum=0.9, clipnorm=1.0), "mse", metrics=["mae"]),
+        x,
+        one,
+        {},
+    )
     h = layers.Dropout(0.3)(layers.BatchNormalization()(layers.Dense(9, "gelu")(i)))
     sigmoid = layers.Dense(1, "sigmoid")(h)
     yield (
-        compiled(sigmoid, optimizers.RMSprop(gradient_accumulation_steps=2), "binary_crossentropy", metrics=[metrics.AUC()]),
+        compiled(
+            sigmoid, optimizers.RMSprop(gradient_accumulation_steps=2), "binary_crossentropy", metrics=[metrics.AUC()]
+        ),
         x,
         (one > 0).astype("float32"),
         {"sample_weight": np.ones(rows)},
     )
     h = layers.LayerNormalization()(layers.Dense(8)(i))
-    yield compiled(layers.Dense(2)(h), optimizers.AdamW(use_ema=True, global_clipnorm=0.5), "mae"), x, np.hstack([one, one]), {}
+    yield (
+        compiled(layers.Dense(2)(h), optimizers.AdamW(use_ema=True, global_clipnorm=0.5), "mae"),
+        x,
+        np.hstack([one, one]),
+        {},
+    )
     a, b = layers.Dense(4, name="a")(i), layers.Dense(2, name="b")(layers.Concatenate()([i, layers.Dense(3, "elu")(i)]))
     yield compiled([a, b], "nadam", ["mse", losses.Huber()], loss_weights=[1.0, 0.5]), x, [x[:, :4], x[:, :2]], {}
     e = layers.Input((7,), dtype="int32")
     h = layers.Flatten()(layers.Embedding(11, 4)(e))
-    yield compiled(layers.Dense(3, "softmax")(h), "adagrad", "sparse_categorical_crossentropy", e), ids[:, None] + np.zeros((1, 7), int), ids, {}
+    yield (
+        compiled(layers.Dense(3, "softmax")(h), "adagrad", "sparse_categorical_crossentropy", e),
+        ids[:, None] + np.zeros((1, 7), int),
+        ids,
+        {},
+    )
     s = layers.Input((5, 6))
     h = layers.Dense(4, "relu", kernel_regularizer="l2")(s)
     h = layers.Dense(3)(ops.transpose(h, (0, 2, 1)))
@@ -73,7 +95,12 @@ def nets():
     yield compiled(layers.Dense(2)(narrow), "adam", "mse"), big, big[:, :2], {"batch_size": 1100}
     k = layers.Dense(3, activation="softmax")(layers.GaussianNoise(0.1)(i))
     precise = [metrics.CategoricalAccuracy(), metrics.Precision(), metrics.TopKCategoricalAccuracy(2)]
-    yield compiled(k, "amsgrad" if False else optimizers.Adam(amsgrad=True), "categorical_crossentropy", metrics=precise), x, np.eye(3, dtype="float32")[ids], {}
+    yield (
+        compiled(k, "amsgrad" if False else optimizers.Adam(amsgrad=True), "categorical_crossentropy", metrics=precise),
+        x,
+        np.eye(3, dtype="float32")[ids],
+        {},
+    )
 
 
 def assemblies():
@@ -125,7 +152,12 @@ class Driver:
         found = assemblies()
         isa = found[0][0].engine.isa
         write(self.corpus, found)
-        self.environment = {**os.environ, "ASAN_OPTIONS": OPTIONS, "UBSAN_OPTIONS": "print_stacktrace=1", "FASTFIT_ISA": isa}
+        self.environment = {
+            **os.environ,
+            "ASAN_OPTIONS": OPTIONS,
+            "UBSAN_OPTIONS": "print_stacktrace=1",
+            "FASTFIT_ISA": isa,
+        }
         print(f"{len(found)} programs of {isa}, seed {seed}", flush=True)
 
     def run(self, first, count, seconds, *shorter):
