@@ -7,7 +7,9 @@ import numpy as np
 
 cimport cython
 cimport numpy as cnp
+from cpython.dict cimport PyDict_GetItem
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.ref cimport PyObject
 from libc.string cimport memcpy, memset
 
 cnp.import_array()
@@ -303,6 +305,12 @@ cdef class Between:
         Returns the logs.
     done, period : int
         Steps of the pass before this; steps between two calls.
+    stop : (object, str)
+        The run ends when this attribute is true.
+    counts : (dict, object)
+        Where the number of steps lies: the run ends when a function has changed it.
+    counting : bool
+        Whether it is kept up to date here.
 
     Attributes
     ----------
@@ -310,18 +318,10 @@ cdef class Between:
         Gets `position`, the next place in the order of its rows.
     run : object or None
         Gets `done`, the steps of the pass.
-    counts : (dict, object)
-        Where the number of steps lies: the run ends when a function has changed it.
-    counting : bool
-        Whether it is kept up to date here.
     means : list of (str, Storage, Storage) or None
         Key, sum and count of means, float64, whose float32 quotients the logs are; in place of `logs`.
-    stop : (object, str)
-        The run ends when this attribute is true,
-    fixed : list of (object, str, object)
-        when one of these attributes is another object than this,
-    kept : list of (dict, dict)
-        when a dictionary has not the objects any more that the other one has,
+    kept : list of (dict, str, object)
+        The run ends when one of these dictionaries has another object under its name,
     valid : callable or None
         or when this is false.
     rates : list of (Storage or None, bool)
@@ -330,9 +330,10 @@ cdef class Between:
     """
 
     cdef public object feed, run, valid
-    cdef public tuple counts, stop
-    cdef public bint counting
-    cdef public list means, fixed, kept, rates
+    cdef dict counts
+    cdef object counts_key, stopped, stop
+    cdef bint counting
+    cdef public list means, kept, rates
     cdef readonly size_t done, period, left
     cdef readonly bint open
     cdef object logs
@@ -343,10 +344,13 @@ cdef class Between:
     cdef const ff_run *live
     cdef float made_from[64]
 
-    def __init__(self, list begin, list end, logs, size_t done, size_t period):
+    def __init__(self, list begin, list end, logs, size_t done, size_t period, tuple stop, tuple counts, bint counting):
+        self.stopped, self.stop = stop
+        self.counts, self.counts_key = counts
+        self.counting = counting
         self.begin, self.end, self.logs = begin, end, logs
         self.done, self.period, self.left = done, max(period, 1), max(period, 1)
-        self.fixed, self.kept, self.rates = [], [], []
+        self.kept, self.rates = [], []
 
     def enter(self):
         """Before a run: begin the next period, unless it has begun."""
@@ -406,41 +410,37 @@ cdef class Between:
 
     cdef int step(self, size_t steps, size_t position, int more) except -2:
         cdef int64_t iterations = self.live.counters[0][0] if self.live.n_counters else 0
-        cdef dict counts = <dict>self.counts[0]
-        key = self.counts[1]
         self.done = self.first + steps
         self.left, self.open = self.period, False
         self.feed.position = position
         if self.run is not None:
             self.run.done = self.done
         if self.counting:
-            counts[key] = self.count + steps
-        count = counts[key]
+            self.counts[self.counts_key] = self.count + steps
+        count = self.counts[self.counts_key]
         self._call(self.end, self.done - 1, self._logs())
-        if not more or getattr(self.stop[0], self.stop[1]):
+        if not more or getattr(self.stopped, self.stop):
             return 1
         # what a function has changed is seen by the next step
-        if counts[key] != count or not self._as_before(iterations):
+        if self.counts[self.counts_key] != count or not self._as_before(iterations):
             return 1
         self.open = True
         self._call(self.begin, self.done, {})
-        return 0 if counts[key] == count and self._as_before(iterations) else 1
+        return 0 if self.counts[self.counts_key] == count and self._as_before(iterations) else 1
 
     cdef int _as_before(self, int64_t iterations) except -1:
         """Whether the run may go on; learning rates that have another value are brought up to date."""
         cdef size_t i = 0
         cdef float now
+        cdef PyObject *found
         if self.live.n_counters and self.live.counters[0][0] != iterations:
             return 0
         if self.valid is not None and not self.valid():
             return 0
-        for owner, name, value in self.fixed:
-            if getattr(owner, name) is not value:
+        for place, name, value in self.kept:
+            found = PyDict_GetItem(<dict>place, name)
+            if found == NULL or <object>found is not value:
                 return 0
-        for now_kept, kept in self.kept:
-            for name, value in (<dict>kept).items():
-                if (<dict>now_kept).get(name) is not value:
-                    return 0
         for storage, is_rate in self.rates:
             if storage is not None:
                 now = (<float *>(<Storage>storage).ptr)[0]

@@ -65,16 +65,14 @@ class HasLearningRate:
         -------
         memory, is_rate : Storage or None, bool
             The float32 that the rate is made from, and whether the rate is that number.
-        made_from : list of (object, str, object)
-            Attributes with what they are now.
-        kept : list of (dict, dict)
-            What a schedule keeps, and a copy of it.
+        kept : list of (dict, str, object)
+            Attributes of this, and of a schedule, with what they are now.
         """
         rate = self._learning_rate
-        made_from = [(self, "_learning_rate", rate), (self, "decay", self.decay)]
+        kept = [(vars(self), name, vars(self)[name]) for name in ("_learning_rate", "decay")]
         if isinstance(rate, Variable):
-            return rate._storage, not self.decay, made_from, []
-        return None, False, made_from, [(vars(rate), dict(vars(rate)))] if hasattr(rate, "__dict__") else []
+            return rate._storage, not self.decay, kept
+        return None, False, kept + [(vars(rate), *item) for item in getattr(rate, "__dict__", {}).items()]
 
     def learning_rates(self, first, count):
         """Return the learning rates of ``count`` calls as float32, counting calls from ``first``.

@@ -23,12 +23,18 @@ def between_steps(model, stop, feed, hooks, done):
         Steps of this pass that were done before.
     """
     kind = feed.kind
-    between = Between(*hooks, lambda: pythonify_logs(model._logs(kind)), done, model.steps_per_execution)
+    between = Between(
+        *hooks,
+        lambda: pythonify_logs(model._logs(kind)),
+        done,
+        model.steps_per_execution,
+        stop=(model, stop),
+        # a hook that trains on other data ends the run: its order and accumulators are not what they were
+        counts=(model.__dict__, "_step_count"),
+        counting=kind == "train",
+    )
     between.feed = feed
     between.run = model._fit_run if kind == "train" else None
-    between.stop = model, stop
-    # a hook that trains on other data has a run end: its order and accumulators are not what they were
-    between.counts, between.counting = (model.__dict__, "_step_count"), between.run is not None
     return between
 
 
@@ -36,9 +42,8 @@ def watch(between, model, kind, step):
     """Say what the logs of a run of this step are, and what must stay as it is while the run goes on."""
     between.means = model._running_means(kind)
     between.valid = functools.partial(step.is_of, model)
-    between.rates, between.fixed, between.kept = [], [], []
+    between.rates, between.kept = [], []
     for optimizer in step.compiled.counters:
-        memory, is_rate, made_from, kept = optimizer.watched_rate()
+        memory, is_rate, kept = optimizer.watched_rate()
         between.rates.append((memory, is_rate))
-        between.fixed += made_from
         between.kept += kept
