@@ -74,10 +74,12 @@ class HasVariables:
         state, known = dict(self.__dict__), {id(v): v for v in getattr(self, "_trainable_variables", ())}
         for name in _BY_IDENTITY & state.keys():
             state[name] = [(known[key], value) for key, value in state[name].items() if key in known]
+        state["_excluded_ids"] = [known[key] for key in state.get("_excluded_ids", ()) if key in known]
         return state
 
     def __setstate__(self, state):
         found = {name: {id(v): value for v, value in state[name]} for name in _BY_IDENTITY & state.keys()}
+        found["_excluded_ids"] = {id(v) for v in state["_excluded_ids"]}
         self.__dict__.update({**state, **found})
 
     def get_weights(self):

@@ -161,6 +161,7 @@ def _member(archive, name, limit=None):
     info = found[0]
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"File {name} in the archive is compressed in a way that is not read: {info.compress_type}")
+    _check_size(name, info.compress_size, archive.fp.seek(0, os.SEEK_END))
     _check_size(name, info.file_size, FREE_BYTES + MAX_EXPANSION * info.compress_size)
     if limit is not None:
         _check_size(name, info.file_size, limit)

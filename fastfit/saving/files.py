@@ -158,23 +158,33 @@ def _load_legacy(h5, custom_objects, compile, safe_mode):
 
 
 def to_parts(model):
-    """Return (config, bytes of weights) of a model for a copy: `from_parts` makes a model of them.
+    """Return what `from_parts` makes a copy of a model of: config, bytes of weights, numbers of variables.
 
     The config holds the functions and classes themselves that are not the library's, so that nothing has to be
     registered, and that a copy in the same process needs no names for them.
     """
     with references.kept():
         config = configs.model_config(model)
+    mode = model._keras2.mode
+    if mode is not None and "compile_config" in config:
+        config["compile_config"]["sample_weight_mode"] = mode
     weights = io.BytesIO()
     with h5py().File(weights, "w") as h5:
         save_state(model, h5)
-    return config, weights.getvalue()
+    optimizer, variables = model.optimizer, model.trainable_variables if model.built else []
+    without_decay = [
+        i for i, v in enumerate(variables) if optimizer is not None and optimizer.is_excluded_from_weight_decay(v)
+    ]
+    return config, weights.getvalue(), without_decay
 
 
-def from_parts(config, weights):
+def from_parts(config, weights, without_decay):
     """Return the model that `to_parts` took apart."""
     with references.kept():
         model = configs.model_from_config(config)
+    if without_decay:
+        variables = model.trainable_variables
+        model.optimizer.exclude_from_weight_decay([variables[i] for i in without_decay])
     with open_to_read(io.BytesIO(weights)) as h5:
         _build_optimizer(model, h5)
         load_state(model, h5)

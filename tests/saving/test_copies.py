@@ -288,6 +288,31 @@ def test_things_that_belong_to_no_model(way):
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_variables_without_weight_decay(way):
+    model = stack(optimizer=optimizers.AdamW(0.1, weight_decay=0.5))
+    model.optimizer.exclude_from_weight_decay(var_names=["bias"])
+    for _ in range(2):  # before and after the optimizer is built
+        twin = WAYS[way](model)
+        decays = [[m.optimizer.uses_weight_decay(v) for v in m.trainable_variables] for m in (model, twin)]
+        assert decays == [[True, False]] * 2
+        fit(model)
+    fit(model)
+    optimizer, variables = WAYS[way]((model.optimizer, model.trainable_variables))
+    assert [optimizer.uses_weight_decay(v) for v in variables] == [True, False]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_weight_per_step_of_time(way):
+    model = fastfit.Sequential([fastfit.Input((3, 4)), layers.Dense(1)])
+    model.compile("sgd", "mse", sample_weight_mode="temporal")
+    x, weights = np.zeros((5, 3, 4)), np.ones((5, 3))
+    twin = WAYS[way](model)
+    assert twin.evaluate(x, x[..., :1], sample_weight=weights, verbose=0) == 0
+    with pytest.raises(ValueError, match="pass a 2D array of sample weights"):
+        twin.evaluate(x, x[..., :1], sample_weight=weights[:, 0], verbose=0)
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_an_optimizer_with_its_variables(way):
     variables = [fastfit.Variable(np.ones(3, "float32")), fastfit.Variable(np.ones((2, 2), "float32"))]
     optimizer = optimizers.Adam(0.1)

@@ -92,6 +92,16 @@ def test_zip_that_lies_about_a_size(good, tmp_path):
     refused(path, "damaged|HDF5")
 
 
+def test_a_member_that_claims_more_bytes_than_the_archive_has(good, tmp_path):
+    path = write(tmp_path / "m.keras", good)
+    content = bytearray(open(path, "rb").read())
+    where = content.rfind(b"PK\x01\x02", 0, content.rfind(b"model.weights.h5"))
+    for offset in (20, 24):  # the sizes before and after unpacking
+        content[where + offset : where + offset + 4] = b"\xf0\xff\xff\x0f"
+    open(path, "wb").write(content)
+    refused(path, "damaged or hostile.*may have")
+
+
 def test_json_that_is_too_large(good, tmp_path):
     path = write(tmp_path / "m.keras", {**good, "config.json": b" " * (65 * MB)})
     refused(path, "config.json is damaged or hostile")
