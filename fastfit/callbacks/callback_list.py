@@ -115,10 +115,8 @@ class CallbackList(Callback):
 
     def on_progress(self, seen, logs=None):
         """Tell the progress bar, if there is one, that ``seen`` batches of this epoch are done."""
-        if self._progbar is not None and self._progbar.verbose == 1:
-            silent = self._progbar._called_in_fit and self._testing
-            if not silent:
-                self._progbar._show(seen, pythonify_logs(logs))
+        if self._progbar is not None and not (self._progbar._called_in_fit and self._testing):
+            self._progbar._show(seen, pythonify_logs(logs) if self._progbar.verbose == 1 else None)
 
     _testing = False
 

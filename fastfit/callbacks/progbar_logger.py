@@ -70,6 +70,8 @@ class ProgbarLogger(Callback):
         if self.progbar is None:
             self._new_bar()
         self.seen = seen
+        if self.target is not None and seen > self.target:  # a dataset has become longer
+            self.target = self.progbar.target = seen
         if self.verbose == 1:
             self.progbar.update(seen, list((logs or {}).items()), finalize=False)
 

@@ -5,6 +5,7 @@ import numbers
 
 import numpy as np
 
+from fastfit.data import frames
 from fastfit.utils import nest
 
 
@@ -20,7 +21,9 @@ def to_array(value, what):
             f"`np.asarray({what}, dtype='float32')`; turn strings into integer ids."
         )
     if array.ndim == 0:
-        raise ValueError(f"`{what}` must have at least one axis, the samples. Received a scalar: {value!r}")
+        raise ValueError(
+            f"`{what}` must have at least one axis, the samples. Received: a single number, {_short(value)}"
+        )
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.name not in _SUPPORTED:
@@ -37,9 +40,8 @@ _SUPPORTED = {
 def _see_as_array(value, what):
     if isinstance(value, np.ndarray):
         return np.asarray(value)
-    if hasattr(value, "to_numpy") and hasattr(value, "iloc"):  # pandas
-        array = value.to_numpy()
-        return array.reshape(-1, 1) if array.ndim == 1 else array
+    if frames.is_table(value):
+        return frames.to_matrix(value, what)
     if hasattr(value, "toarray") and hasattr(value, "tocsr"):  # scipy.sparse
         return value.toarray()
     if hasattr(value, "__array__"):
@@ -49,8 +51,12 @@ def _see_as_array(value, what):
     if hasattr(value, "__dlpack__"):
         return np.from_dlpack(value)
     hint = ""
-    if isinstance(value, (list, tuple, numbers.Number)):
+    if isinstance(value, (list, tuple)):
         hint = f" Python lists of numbers must be converted first: `np.array({what})`."
+    elif isinstance(value, numbers.Number):
+        hint = " Expected an array whose first axis is the samples, and not a single number."
+    elif frames.is_lazy(value):
+        hint = " A lazy frame has no numbers yet: `collect()` it first."
     raise ValueError(f"Unrecognized data type: {what}={_short(value)} (of type {type(value)}).{hint}")
 
 
@@ -65,9 +71,16 @@ def _is_numbers(value):
     return bool(leaves) and all(isinstance(leaf, (numbers.Number, str, np.generic)) for leaf in leaves)
 
 
-def _check_lists(value, what):
-    if isinstance(value, (list, tuple)) and _is_numbers(value):
-        _see_as_array(value, what)  # raises, with the advice
+def check_lists(value, what):
+    """Raise ValueError for a list of numbers, or one in a dict or list of arrays: it could be a list of inputs."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            check_lists(part, f"{what}[{key!r}]")
+    elif isinstance(value, (list, tuple)):
+        if _is_numbers(value):
+            _see_as_array(value, what)  # raises, with the advice
+        for i, part in enumerate(value):
+            check_lists(part, f"{what}[{i}]")
 
 
 class ArrayData:
@@ -78,8 +91,8 @@ class ArrayData:
     x, y, sample_weight : array or structure of arrays
     spec : DataSpec
         What the model expects.
-    batch : bool, default=False
-        One batch of a generator, which may be empty.
+    may_be_empty : bool, default=False
+        Take arrays of no rows.
 
     Attributes
     ----------
@@ -95,13 +108,13 @@ class ArrayData:
         ``x`` in the form in which it came, holding the arrays of the attribute ``x``.
     """
 
-    def __init__(self, x, y=None, sample_weight=None, spec=None, batch=False):
+    def __init__(self, x, y=None, sample_weight=None, spec=None, may_be_empty=False):
         self.spec = spec
         self.x, self.x_structure = _inputs(x, spec)
         self._given = y, sample_weight
         self.name_outputs(spec)
         self.n = self._common_length()
-        if self.n == 0 and not batch:
+        if self.n == 0 and not may_be_empty:
             raise ValueError("The data are empty: expected at least one row. Received arrays of length 0.")
 
     def name_outputs(self, spec):
@@ -172,22 +185,26 @@ def check_batch_size(batch_size, n, steps=None):
 def _inputs(x, spec):
     if x is None:
         raise ValueError("Argument `x` must be given. Received: x=None")
-    _check_lists(x, "x")
+    check_lists(x, "x")
     if spec is None or spec.inputs is None:
         arrays = [to_array(a, "x") for a in nest.flatten(x)]
         if not arrays:
             raise ValueError("Argument `x` holds no array.")
         return arrays, nest.pack_like(x, arrays)
+    names = [i.name for i in spec.inputs]
+    if len(names) > 1 and frames.is_frame(x) and set(names) <= set(frames.column_names(x)):
+        x = frames.columns(x)
     if isinstance(x, dict):
-        flat = nest.flatten_named(x, spec.input_structure, [i.name for i in spec.inputs])
+        flat = nest.flatten_named(x, spec.input_structure, names)
     else:
         flat = nest.flatten(x) if isinstance(x, (list, tuple)) else [x]
     if len(flat) != len(spec.inputs):
         raise ValueError(
-            f"The model expects {len(spec.inputs)} input(s), named {[i.name for i in spec.inputs]}, but it received "
-            f"{len(flat)} array(s)."
+            f"The model expects {len(spec.inputs)} input(s), named {names}, but it received {len(flat)} array(s)."
+            + (" A frame must have a column for each of them." if frames.is_frame(x) else "")
         )
-    arrays = [_fit(to_array(a, "x"), info) for a, info in zip(flat, spec.inputs, strict=True)]
+    called = [f"x[{n!r}]" for n in names] if isinstance(x, dict) else ["x"] * len(names)
+    arrays = [_fit(to_array(a, c), info) for a, c, info in zip(flat, called, spec.inputs, strict=True)]
     return arrays, arrays[0] if len(arrays) == 1 else arrays
 
 
@@ -215,7 +232,7 @@ def _fit(array, info):
 def _targets(y, spec):
     if y is None:
         return []
-    _check_lists(y, "y")
+    check_lists(y, "y")
     names = None if spec is None else spec.output_names
     if names is None:
         return [None if a is None else to_array(a, "y") for a in nest.flatten(y)]
@@ -229,7 +246,8 @@ def _targets(y, spec):
             "y and the model's outputs have different structures.\n"
             f"Outputs: {spec.describe_outputs()} (names {names})\ny: {nest.describe(y)}"
         )
-    return [None if a is None else to_array(a, "y") for a in flat]
+    called = [f"y[{n!r}]" for n in names] if isinstance(y, dict) else ["y"] * len(names)
+    return [None if a is None else to_array(a, c) for a, c in zip(flat, called, strict=True)]
 
 
 def _by_path(values, spec):
@@ -270,7 +288,7 @@ def _spread(flat, spec):
 def _weights(sample_weight, outputs, spec):
     if sample_weight is None:
         return []
-    _check_lists(sample_weight, "sample_weight")
+    check_lists(sample_weight, "sample_weight")
     names = None if spec is None else spec.output_names
     sample_weight = _by_path(sample_weight, spec)
     if isinstance(sample_weight, dict):
@@ -281,7 +299,7 @@ def _weights(sample_weight, outputs, spec):
             raise ValueError(
                 f"`sample_weight` must be named like the model's outputs {names}. Received keys: {list(sample_weight)}"
             )
-        return [_weight(sample_weight.get(n)) for n in names]
+        return [_weight(sample_weight.get(n), f"sample_weight[{n!r}]") for n in names]
     if isinstance(sample_weight, (list, tuple)):
         flat = nest.flatten(sample_weight)
         if names is not None and len(flat) != len(names):
@@ -302,8 +320,8 @@ def _weights(sample_weight, outputs, spec):
     return [weight] * count
 
 
-def _weight(value):
+def _weight(value, what="sample_weight"):
     if value is None:
         return None
-    array = to_array(value, "sample_weight")
+    array = to_array(value, what)
     return array.reshape(-1) if array.ndim == 2 and array.shape[1] == 1 else array

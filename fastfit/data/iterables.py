@@ -295,7 +295,7 @@ class IterableData:
                 "Every batch must be a tuple (input_data,), (input_data, target_data) or "
                 f"(input_data, target_data, sample_weight). Received: {type(batch).__name__}{size}"
             )
-        data = ArrayData(*batch, spec=self.spec, batch=True)
+        data = ArrayData(*batch, spec=self.spec, may_be_empty=True)
         if self.class_weight is not None:
             apply_class_weight(data, self.class_weight, sample_weight_given=bool(data.sample_weight))
         return data.x, data.y, data.sample_weight

@@ -30,6 +30,7 @@ def make_data(
     class_weight=None,
     batch_size=None,
     shuffle=False,
+    may_be_empty=False,
 ):
     """Return `ArrayData` or, for generators, datasets and other iterables of batches, `IterableData`.
 
@@ -42,9 +43,11 @@ def make_data(
         Only looked at to warn that batches of a stream have their own size.
     shuffle : bool, default=False
         For datasets: draw the order of batches.
+    may_be_empty : bool, default=False
+        Take arrays of no rows.
     """
     if not is_iterable_data(x):
-        data = ArrayData(x, y, sample_weight, spec)
+        data = ArrayData(x, y, sample_weight, spec, may_be_empty)
         if class_weight is not None:
             apply_class_weight(data, class_weight, sample_weight_given=sample_weight is not None)
         return data

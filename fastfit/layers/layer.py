@@ -7,6 +7,8 @@ import warnings
 import numpy as np
 
 from fastfit import constraints, initializers, regularizers
+from fastfit.data import frames
+from fastfit.data.arrays import check_lists
 from fastfit.graph import trace
 from fastfit.graph.array import as_array
 from fastfit.graph.masks import with_mask
@@ -309,6 +311,8 @@ class Layer(Described, KerasMembers, Tracked):
         names, any_keyword = _call_parameters(type(self).call)
         if not args and not kwargs:
             inspect.signature(self.call).bind()  # TypeError that names what is missing
+        if args and nest.is_nested(args[0]):
+            check_lists(args[0], "inputs")
         args = nest.map_structure(self._convert, args)
         kwargs = {k: nest.map_structure(self._convert, v) for k, v in kwargs.items()}
         training = self._resolve_training(names, args, kwargs)
@@ -346,7 +350,7 @@ class Layer(Described, KerasMembers, Tracked):
             return x.astype(self.dtype) if x.dtype.kind == "f" and x.dtype.name != self.dtype else x
         if isinstance(x, (KerasTensor, Variable, np.generic)) or not hasattr(x, "__array__"):
             return x
-        return self._convert(np.asarray(x))
+        return self._convert(frames.to_matrix(x, "inputs") if frames.is_table(x) else np.asarray(x))
 
     def _resolve_training(self, names, args, kwargs):
         if kwargs.get("training") is not None:

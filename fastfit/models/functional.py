@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from fastfit import ops
+from fastfit.data import frames
 from fastfit.graph import trace
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
@@ -151,7 +152,9 @@ class Functional(Model):
 
     def _convert(self, x):
         # The cast to each Input's own dtype comes in `_standardize`.
-        return x if isinstance(x, (np.ndarray, KerasTensor)) or not hasattr(x, "__array__") else np.asarray(x)
+        if isinstance(x, (np.ndarray, KerasTensor)) or not hasattr(x, "__array__"):
+            return x
+        return frames.to_matrix(x, "inputs") if frames.is_table(x) else np.asarray(x)
 
     def _standardize(self, inputs):
         flat = self._flatten_inputs(inputs)

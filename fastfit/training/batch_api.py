@@ -60,6 +60,8 @@ class BatchApi:
             if out is not None:
                 return out
         data = prepare.batch_data(self, x, targets=False)
+        if data.n == 0:
+            return self._pack_outputs(loops.predict_arrays(self, data.x, 1))
         step = self._step("predict", data.x, (), (), data.n)
         if len(data.x) == 1 and data.n <= 64 and isinstance(x, np.ndarray):
             self._prepare_fast(step)

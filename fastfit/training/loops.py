@@ -320,8 +320,7 @@ def predict(model, given):
     for arrays, batch, count in prediction_runs(data, given.steps, hooks):
         if hooks:
             callbacks.on_predict_batch_begin(done)
-        step = model._step("predict", arrays, (), (), batch)
-        parts.append(step.compiled.predict(arrays, len(arrays[0]), batch))
+        parts.append(predict_arrays(model, arrays, batch))
         done += count
         if hooks:
             callbacks.on_predict_batch_end(done - 1, {"outputs": model._pack_outputs(parts[-1])})
@@ -334,6 +333,16 @@ def predict(model, given):
         raise ValueError("predict() got no data: the iterable yielded no batch.")
     outputs = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
     return model._pack_outputs(outputs)
+
+
+def predict_arrays(model, arrays, batch):
+    """The outputs for arrays, flat; of no rows they have none."""
+    rows = len(arrays[0])
+    if not rows:  # the outputs' shapes and dtypes are those of any row
+        arrays, batch = [np.zeros((1, *a.shape[1:]), a.dtype) for a in arrays], 1
+    step = model._step("predict", arrays, (), (), batch)
+    outputs = step.compiled.predict(arrays, max(rows, 1), batch)
+    return outputs if rows else [a[:0] for a in outputs]
 
 
 # Rows that one native call predicts, so that the bar and Ctrl-C get a turn.
@@ -349,7 +358,7 @@ def prediction_runs(data, steps, by_batch):
     batch = data.batch
     end = data.n if steps is None else min(data.n, steps * batch)
     piece = batch if by_batch else max(batch, ROWS_PER_CALL // batch * batch)
-    for start in range(0, end, piece):
+    for start in range(0, max(end, 1), piece):
         stop = min(start + piece, end)
         yield [a[start:stop] for a in data.x], batch, -(-(stop - start) // batch)
 

@@ -106,7 +106,7 @@ def evaluation_data(model, given):
 
 def prediction_data(model, given):
     """Data of predict, from `RunArguments`."""
-    data = make_data(given.x, None, None, spec_of(model, targets=False))
+    data = make_data(given.x, spec=spec_of(model, targets=False), may_be_empty=True)
     learn_structure(model, data)
     if isinstance(data, IterableData):
         if given.batch_size is not None:
@@ -119,11 +119,11 @@ def batch_data(model, x, y=None, sample_weight=None, class_weight=None, targets=
     """One batch, whole."""
     if class_weight is not None and sample_weight is not None:
         raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
-    data = make_data(x, y, sample_weight, spec_of(model, targets), class_weight)
+    data = make_data(x, y, sample_weight, spec_of(model, targets), class_weight, may_be_empty=not targets)
     if isinstance(data, IterableData):
         raise ValueError(f"Expected the arrays of one batch. Received: x of type {type(x).__name__}")
     learn_structure(model, data)
-    return _arrays(model, data, data.n)
+    return _arrays(model, data, max(data.n, 1))
 
 
 def stream_batch(model, batch):

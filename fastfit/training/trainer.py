@@ -9,6 +9,7 @@ import numpy as np
 from fastfit import metrics as metrics_module
 from fastfit import optimizers
 from fastfit._watch import Shortcut, version
+from fastfit.data.frames import is_table
 from fastfit.data.make import is_iterable_data
 from fastfit.graph import trace
 from fastfit.graph.array import as_array
@@ -519,7 +520,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
                 return out
         if len(args) == 1 and not kwargs and self.built and not context.depth and trace.current() is None:
             # Outputs with masks are computed layer by layer, since programs give plain arrays.
-            if _all_arrays(args[0]) and not self._masked_outputs:
+            if _all_data(args[0]) and not self._masked_outputs:
                 outputs = self.predict_on_batch(args[0])
                 if not self._masked_outputs:  # known once the step is traced
                     return nest.map_structure(as_array, outputs)
@@ -540,8 +541,13 @@ def _bucket(batch):
     return int(batch).bit_length()
 
 
-def _all_arrays(x):
-    return isinstance(x, np.ndarray) or (nest.is_nested(x) and all(isinstance(a, np.ndarray) for a in nest.flatten(x)))
+def _all_data(x):
+    """Whether all of an argument are arrays, frames or series."""
+    return _is_data(x) or (nest.is_nested(x) and all(map(_is_data, nest.flatten(x))))
+
+
+def _is_data(x):
+    return isinstance(x, np.ndarray) or is_table(x)
 
 
 def _optimizer(identifier):

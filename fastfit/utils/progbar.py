@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from fastfit.utils.terminal import is_terminal, print_message
+from fastfit.utils.terminal import columns, is_terminal, print_message
 
 
 def pythonify_logs(logs):
@@ -62,7 +62,8 @@ class Progbar:
     Notes
     -----
     Where a line cannot be redrawn (a file, a pipe), only the last state of each epoch is printed, without control
-    characters.
+    characters. On a terminal that is too narrow for the line, the bar is shortened, and what is redrawn shows the
+    first metrics only. The last state of an epoch has all of them, on as many lines as that takes.
     """
 
     def __init__(
@@ -149,47 +150,102 @@ class Progbar:
         return seconds
 
     def _metrics(self, signed):
-        text = ""
+        """The text of each metric."""
+        texts = []
         for name, (total, count) in self._values.items():
             value = total if isinstance(total, float) else np.mean(total)
             value = value / max(1, count)
             large = value > 1e-3 if signed else abs(value) > 1e-3
-            text += f" - {name}: {value:.4f}" if large else f" - {name}: {value:.4e}"
-        return text
+            texts.append(f" - {name}: {value:.4f}" if large else f" - {name}: {value:.4e}")
+        return texts
 
     def _draw(self, current, now, step_time, finalize, terminal):
-        bold, green, grey, off = ("\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m") if terminal else ("", "", "", "")
         known = self.target is not None and self.target > 0
-        if known:
-            digits = int(math.log10(self.target)) + 1
-            cell = "━" if _can_print("━") else "="
-            done = int(self.width * (current / self.target))
-            count = f"{current:{digits}d}/{self.target}"
-            line = f"{bold}{count}{off} "
-            line += f"{green}{cell * done}{off}" if done > 0 else ""
-            line += f"{grey}{cell * (self.width - done)}{off}"
-            visible = len(count) + 1 + max(done, 0) + max(self.width - done, 0)
-        else:
-            line = f"{current:7d}/Unknown"
-            visible = len(line)
-        if known and not finalize:
-            clock = format_time(step_time * (self.target - current))
-        else:
+        clock = format_time(step_time * (self.target - current)) if known and not finalize else None
+        if clock is None:
             clock = f"{now - self._start:.0f}s"
-        rest = format_step_time(step_time, self.unit_name) + self._metrics(signed=False)
-        line += f" {bold}{clock}{off}{rest}"
-        visible += 1 + len(clock) + len(rest)
+        count = f"{current:{int(math.log10(self.target)) + 1}d}/{self.target}" if known else f"{current:7d}/Unknown"
+        metrics, room, cells = self._metrics(signed=False), self._room(terminal), self.width if known else 0
+        timing = format_step_time(step_time, self.unit_name)
+        if room is not None:
+            # a line that is too long would wrap, and the next one be drawn below it
+            left = room - len(count) - known - 1 - len(clock) - len(timing)
+            needed = sum(map(len, metrics))
+            cells = max(min(cells, left - needed if needed <= left or not finalize else left), 0)
+            metrics = _wrapped(metrics, left - cells, room) if finalize else _fitting(metrics, left)
+        done = int(cells * (current / self.target)) if known else 0
+        cell = "━" if _can_print("━") else "="
+        parts = [(_BOLD if known else "", count)]
+        if cells or (known and not self.width):
+            parts += [("", " "), (_GREEN, cell * done), (_GREY, cell * (cells - done))]
+        parts += [("", " "), (_BOLD, clock), ("", timing + "".join(metrics))]
+        if room is not None and not finalize:
+            parts = _cut(parts, room)
+        line = "".join(_styled(style, text) if terminal else text for style, text in parts)
+        visible = len("".join(text for _, text in parts).partition("\n")[0])
         if terminal:
+            first, end, rest = line.partition("\n")
             blanks = " " * max(self._drawn_width - visible, 0)
-            line = "\b" * self._drawn_width + "\r" + line + blanks
+            line = "\b" * self._drawn_width + "\r" + first + blanks + end + rest
         print_message(line + ("\n" if finalize else ""), line_break=False)
         self._drawn_width = visible
+
+    @staticmethod
+    def _room(terminal):
+        """How long a line that is redrawn may be; a cursor behind the last column may be in the next line already."""
+        width = columns() if terminal else None
+        return None if width is None else max(width - 1, 1)
 
     def _print_line(self, current, now, step_time):
         digits = int(math.log10(self.target)) + 1
         line = f"{current:{digits}d}/{self.target} - {now - self._start:.0f}s -"
-        line += format_step_time(step_time, self.unit_name) + self._metrics(signed=True)
+        line += format_step_time(step_time, self.unit_name) + "".join(self._metrics(signed=True))
         print_message(line + "\n", line_break=False)
+
+
+_BOLD, _GREEN, _GREY, _OFF = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
+
+
+def _styled(style, text):
+    if not style or (style == _GREEN and not text):  # as Keras: no green, but grey, where there is nothing of it
+        return text
+    return f"{style}{text}{_OFF}"
+
+
+def _fitting(metrics, room):
+    """The first metrics, as many as there is room for, and dots where some are left out."""
+    if sum(map(len, metrics)) <= room:
+        return metrics
+    kept = []
+    for text in metrics:
+        room -= len(text)
+        if room < len(_DOTS):
+            break
+        kept.append(text)
+    return [*kept, _DOTS]
+
+
+def _wrapped(metrics, room, whole):
+    """All metrics, with an end of line before each that the rest of a line has no room for."""
+    lines = []
+    for text in metrics:
+        if len(text) > room:
+            text, room = f"\n{text}", whole
+        room -= len(text)
+        lines.append(text)
+    return lines
+
+
+_DOTS = " ..."
+
+
+def _cut(parts, room):
+    """The parts of a line without what is behind the last column."""
+    kept = []
+    for style, text in parts:
+        kept.append((style, text[:room]))
+        room -= len(kept[-1][1])
+    return kept
 
 
 def _can_print(character):

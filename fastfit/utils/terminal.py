@@ -1,6 +1,7 @@
 """Where messages go: standard output, or the log."""
 
 import logging
+import os
 import sys
 
 _interactive = True
@@ -45,3 +46,18 @@ def is_terminal():
     """Whether standard output can redraw a line: a terminal or a notebook."""
     isatty = getattr(sys.stdout, "isatty", None)
     return bool(isatty and isatty()) or "ipykernel" in sys.modules
+
+
+def columns():
+    """Return how many characters a line of standard output has room for; None if nobody knows."""
+    try:
+        wanted = int(os.environ.get("COLUMNS", ""))
+    except ValueError:
+        wanted = 0
+    if wanted > 0:
+        return wanted
+    try:
+        found = os.get_terminal_size(sys.stdout.fileno()).columns
+    except (AttributeError, ValueError, OSError):  # a notebook, or an object of the user's
+        return None
+    return found or 80  # a terminal that has not been told its size

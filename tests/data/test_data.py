@@ -49,10 +49,13 @@ def test_objects_that_are_arrays_in_disguise():
             return X
 
     class Series:
-        iloc = None
+        dtype = np.dtype("float64")
 
         def to_numpy(self):
             return np.arange(10.0)
+
+        def isna(self):
+            return np.zeros(10, bool)
 
     assert ArrayData(Disguised(), spec=ONE).x[0] is X
     assert to_array(Series(), "y").shape == (10, 1)

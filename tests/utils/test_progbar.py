@@ -1,8 +1,11 @@
 """The progress bar against Keras's, with a clock of our own."""
 
 import io
+import os
 import re
+import struct
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -34,6 +37,12 @@ class Clock:
 
     def time(self):
         return self.now
+
+
+@pytest.fixture(autouse=True)
+def no_width(monkeypatch):
+    """Nobody says how wide the terminal is."""
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture
@@ -195,6 +204,7 @@ def test_fit_in_a_file(verbose, epochs, monkeypatch):
             assert not set(text) & {"\b", "\r", "\x1b"}
         plain = re.sub("\x1b\\[\\d+m", "", text).split("\n")
         lines = [line.rpartition("\r")[2].rstrip() for line in plain]
+        print(out.getvalue())
         texts.append([re.sub(r"\d+(s|ms|us)\b", "TIME", line) for line in lines])
     assert texts[0] == texts[1]
 
@@ -213,3 +223,167 @@ def test_values_of_the_caller_stay(clock, monkeypatch):
     for step in range(1, 4):
         bar.update(step, [("a", value)])
     assert list(value) == [1.0, 2.0]
+
+
+# Narrow terminals ---------------------------------------------------------------------------------------------------
+
+
+class Screen:
+    """What a terminal of so many columns shows."""
+
+    def __init__(self, columns):
+        self.columns, self.rows, self.at = columns, [""], 0
+
+    def write(self, text):
+        """Take characters, as a terminal does: those behind the last column begin another row."""
+        for c in re.sub("\x1b\\[\\d+m", "", text):
+            if c == "\b":
+                self.at = max(self.at - 1, 0)
+            elif c == "\r":
+                self.at = 0
+            elif c == "\n":
+                self.rows.append("")
+                self.at = 0
+            else:
+                if self.at == self.columns:
+                    self.rows.append("")
+                    self.at = 0
+                self.rows[-1] = self.rows[-1][: self.at].ljust(self.at) + c + self.rows[-1][self.at + 1 :]
+                self.at += 1
+
+
+def shown(columns, target, values, monkeypatch, clock):
+    """The rows of a screen after each update, and after the last one."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys, "stdout", out := Terminal())
+    clock.now = 1000.0
+    bar, screen, during = Progbar(target, stateless_metrics=()), Screen(columns), []
+    for step in range(1, 8):
+        clock.now += 0.5 * step
+        bar.update(step, values[:2], finalize=False)
+        screen.write(out.getvalue())
+        out.seek(0), out.truncate()
+        during.append([row.rstrip() for row in screen.rows])
+    bar.target = 7
+    bar.update(7, values, finalize=True)
+    screen.write(out.getvalue())
+    return during, [row.rstrip() for row in screen.rows]
+
+
+VALUES = [("accuracy", 0.91), ("loss", 0.25), ("val_accuracy", 0.875), ("val_loss", 1e-5)]
+
+
+@pytest.mark.parametrize("target", (7, None))
+@pytest.mark.parametrize("columns", [*range(1, 130, 3), 40, 80, 132])
+def test_stays_on_one_line(columns, target, clock, monkeypatch):
+    during, end = shown(columns, target, VALUES, monkeypatch, clock)
+    assert all(len(rows) == 1 for rows in during)
+    assert len({rows[0] for rows in during}) > 1 or columns < 8
+    text = "".join(end)
+    if columns >= 24:  # nothing of the last state is lost, or broken
+        assert all(any(f"{name}: {value:.4f}" in row or f"{name}: {value:.4e}" in row for row in end)
+                   for name, value in VALUES)  # fmt: skip
+        assert text.count("7/7") == 1 and text.count("loss") == 2
+
+
+def test_what_is_left_of_a_line(clock, monkeypatch):
+    during, end = shown(80, 7, VALUES, monkeypatch, clock)
+    assert during[-1] == ["7/7 ━━━━━━━━━━━━━━━━━━━━ 0s 2s/step - accuracy: 0.9100 - loss: 0.2500"]
+    assert end == [
+        "7/7 ━━━━━━━━━━━━━━━━━━━━ 14s 2s/step - accuracy: 0.9100 - loss: 0.2500",
+        " - val_accuracy: 0.8750 - val_loss: 1.0000e-05",
+        "",
+    ]
+    for columns, row in (
+        (60, "7/7 ━━━━━━━━━━ 0s 2s/step - accuracy: 0.9100 - loss: 0.2500"),
+        (42, "7/7 0s 2s/step - accuracy: 0.9100 ..."),
+        (20, "7/7 0s 2s/step ..."),
+    ):
+        assert shown(columns, 7, VALUES, monkeypatch, clock)[0][-1] == [row]
+
+
+@pytest.mark.parametrize("columns", (30, 80))
+def test_a_terminal_s_own_width(columns, clock, monkeypatch):
+    pty = pytest.importorskip("pty")
+    fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with open(theirs, "w", encoding="utf-8") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        bar = Progbar(10, stateless_metrics=())
+        for step in (1, 2, 3):
+            clock.now += 1
+            bar.update(step, [("accuracy", 0.5), ("a_rather_long_name_of_a_metric", 0.25)], finalize=False)
+        monkeypatch.undo()
+        text = os.read(ours, 10_000).decode()
+    screen = Screen(columns)
+    screen.write(text)
+    assert len(screen.rows) == 1 and text.count("\r") == 3
+    assert len(screen.rows[0].rstrip()) > columns / 2
+
+
+# Data of unknown length ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hooks", (False, True))
+@pytest.mark.parametrize("verbose", (1, 2))
+def test_generators(verbose, hooks, monkeypatch):
+    """A line for each epoch, evaluation and prediction, though nobody knew how many batches come."""
+    x = np.arange(20, dtype="float32").reshape(10, 2) / 20
+    model = fastfit.Sequential([fastfit.Input((2,)), fastfit.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    names = ("on_train_batch_end", "on_test_batch_end", "on_predict_batch_end")
+    mine = {name: lambda self, batch, logs=None: None for name in names}
+    callbacks = [type("Hooks", (fastfit.callbacks.Callback,), mine)()] if hooks else []
+    options = {"verbose": verbose, "callbacks": callbacks}
+
+    def batches():
+        return ((x[i : i + 4], x[i : i + 4, :1]) for i in (0, 4, 8))
+
+    def endless():
+        while True:
+            yield x[:5], x[:5, :1]
+
+    out = Pipe()
+    with monkeypatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        patch.setattr(sys, "stdout", out)
+        model.fit(batches(), **options)
+        model.fit(batches(), validation_data=batches(), **options)
+        model.fit(endless(), steps_per_epoch=3, epochs=2, validation_data=endless(), validation_steps=2, **options)
+        model.evaluate(batches(), **options)
+        model.evaluate(endless(), steps=2, **options)
+        model.predict(batches(), **options)
+        model.predict(endless(), steps=2, **options)
+    found = re.sub(r"\d+(s|ms|us)\b", "TIME", re.sub(r": \d\.\d{4}(e-\d\d)?", "", out.getvalue())).splitlines()
+    start, own, val = {1: " ━━━━━━━━━━━━━━━━━━━━ TIME TIME/step", 2: " - TIME - TIME/step"}[verbose], *(
+        " - loss - mae",
+        " - val_loss - val_mae",
+    )
+    assert found == [
+        *(f"3/3{start}{own}", f"3/3{start}{own}{val}"),
+        *("Epoch 1/2", f"3/3{start}{own}{val}", "Epoch 2/2", f"3/3{start}{own}{val}"),
+        *(f"3/3{start}{own}", f"2/2{start}{own}", f"3/3{start}", f"2/2{start}"),
+    ]
+
+
+def test_a_dataset_that_grows_is_counted(monkeypatch):
+    class Growing(fastfit.utils.PyDataset):
+        n = 2
+
+        def __len__(self):
+            return self.n
+
+        def __getitem__(self, index):
+            return np.ones((2, 2), "float32"), np.ones((2, 1), "float32")
+
+        def on_epoch_end(self):
+            self.n += 1
+
+    model = fastfit.Sequential([fastfit.Input((2,)), fastfit.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    out = Pipe()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        model.fit(Growing(), epochs=3, verbose=2)
+    assert re.findall(r"^\d/\d", out.getvalue(), re.M) == ["2/2", "3/3", "4/4"]
