@@ -9,20 +9,11 @@ from math import prod
 import numpy as np
 
 from fastfit import _core
+from fastfit.compiler.operands import OPERANDS, OPS
 
-OPS = _core.op_table()
 # Rows of a weight gradient's block; row tiles are whole blocks. Their values should stay in L1.
 PART_ROWS = 128
 
-
-def _stores(op, spec, d):
-    """Whether an operand that may be added to is only stored: a gradient of mode 0."""
-    return spec.startswith("g") and OPS[op]["kind"] == "o" and d[2] == 0
-
-
-def _copies_all(op, d):
-    """Whether a copy of columns fills all of them."""
-    return op == "copy_cols" and d[3] == 0 and d[4] == d[1]
 
 
 # In every step.
@@ -203,53 +194,42 @@ class Builder:
             self.variants.append(key)
         return self.variants.index(key)
 
-    def emit(self, op, operands, d=(), f=(), rows=(1, 0), cut="rows", cost=None, cost_fix=None, **more):
+    def emit(self, op, operands, d=(), f=(), rows=(1, 0), cut="rows", cost=None, cost_fix=None, phase=0):
         """Append an instruction; operands in the table's order, None where absent.
 
         rows : (int, int)
             Rows per row of the batch, and fixed rows.
         """
-        more["phase"] = max(more.get("phase", 0), self.phase)
-        operands = self._before_updates(operands, more["phase"])
+        phase = max(phase, self.phase)
+        operands = self._before_updates(operands, phase)
         reads, writes, keys, absent = [], [], set(), 0
-        for spec, place in zip(OPS[op]["operands"].split(), operands, strict=False):
+        for spec, place in zip(OPERANDS[op], operands, strict=False):
             if place is None:
                 absent += 1
                 continue
             keys.add(place.key)
-            mode = next(c for c in spec if c in "<>=")
-            if mode == "=" and (_stores(op, spec, d) or _copies_all(op, d)):
-                mode = ">"
-            if mode in "<=":
+            mode = spec.mode
+            if mode == "<":
                 reads.append(place)
-            if mode in ">=":
-                writes.append(place)
+                continue
+            writes.append(place)
+            # a gradient may be stored, and a copy fill all columns
+            if mode == "=" and not (spec.gradient and d[2] == 0 or op == "copy_cols" and d[3] == 0 and d[4] == d[1]):
+                reads.append(place)
         row_mul, row_fix = rows
         if row_mul == 0 and cut == "rows":
             cut = "whole"
         per_row = float(d[0] if d else 1)
         if cost is None:
             cost = per_row * row_mul * (16 if OPS[op]["kind"] == "u" else 4)
-        self.instructions.append(
-            Instruction(
-                op,
-                operands,
-                tuple(int(x) for x in d),
-                tuple(float(x) for x in f),
-                row_mul,
-                row_fix,
-                reads,
-                writes,
-                cut,
-                cost,
-                per_row * row_fix if cost_fix is None else cost_fix,
-                when=self.when,
-                index=len(self.instructions),
-                shared=len(keys) + absent < len(operands),
-                **more,
-            )
-        )
-        return self.instructions[-1]
+        if cost_fix is None:
+            cost_fix = per_row * row_fix
+        ins = Instruction(op, operands, tuple(map(int, d)), tuple(map(float, f)), row_mul, row_fix, reads, writes, cut)
+        ins.cost, ins.cost_fix, ins.phase, ins.when = cost, cost_fix, phase, self.when
+        ins.index = len(self.instructions)
+        ins.shared = len(keys) + absent < len(operands)
+        self.instructions.append(ins)
+        return ins
 
     @contextmanager
     def marked(self, phase, when=ALWAYS):

@@ -16,7 +16,8 @@ from math import prod
 
 import numpy as np
 
-from fastfit.compiler.builder import ALWAYS, KINDS, OPS
+from fastfit.compiler.builder import ALWAYS, KINDS
+from fastfit.compiler.operands import OPERANDS, OPS
 from fastfit.graph.op import OPS as MEANINGS
 
 
@@ -48,10 +49,6 @@ def settle(builder):
     _Settling(builder).run()
 
 
-# For each op which operands must be in panels.
-_PANELS = {name: tuple("P" in spec.split(":")[1] for spec in op["operands"].split()) for name, op in OPS.items()}
-
-
 class _Settling:
     """State of the pass.
 
@@ -79,7 +76,7 @@ class _Settling:
             if ins.op == "host":
                 for k, place in enumerate(ins.reads):
                     ins.reads[k] = self.rows(place, ins)
-            elif not self.as_it_lies(ins):
+            elif ins.row_mul or not self.as_it_lies(ins):
                 self.as_wanted(ins)
             ins.index = len(self.b.instructions)
             self.b.instructions.append(ins)
@@ -151,10 +148,10 @@ class _Settling:
 
     def as_wanted(self, ins):
         """Give each operand the layout that the op wants of it."""
-        for k, (place, wants) in enumerate(zip(ins.operands, _PANELS[ins.op], strict=False)):
+        for k, (place, spec) in enumerate(zip(ins.operands, OPERANDS[ins.op], strict=False)):
             if place is None:
                 continue
-            if not wants:
+            if not spec.panels:
                 if self.layout_of(place) is Layout.PANELS:
                     self.replace(ins, k, self.rows(place, ins))
             elif any(place is p for p in ins.writes):
@@ -203,7 +200,7 @@ class _Settling:
     def matrices(self, ins):
         """Operands of an element-wise instruction on whole matrices that are such; none if it also has other arrays."""
         kind = OPS[ins.op]["kind"]
-        if ins.row_mul or ins.row_fix != 1 or not ins.d:
+        if ins.row_fix != 1 or not ins.d:
             return []
         if kind == "o" and ins.op not in ("sum_all", "fill") and not (ins.op == "copy_cols" and ins.d[0] == ins.d[4]):
             return []

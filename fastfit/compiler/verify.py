@@ -18,39 +18,12 @@ from bisect import bisect_left
 from heapq import heappop, heappush
 
 from fastfit._core import TILE
-from fastfit.compiler.builder import KINDS, OPS, Location
+from fastfit.compiler.builder import KINDS, Location
+from fastfit.compiler.operands import OPERANDS, OPS
 
 
 class CompilerFault(RuntimeError):
     """A program would not compute what it stands for. It is never run."""
-
-
-class _Operand:
-    """How an op uses one of its operands, from the table's formula."""
-
-    __slots__ = ("broadcast", "bytes", "dims", "mode", "rows", "type")
-
-    def __init__(self, spec):
-        head, letters = spec.split(":")
-        self.mode = next(c for c in head if c in "<>=")
-        self.type = head[-1]
-        self.bytes = 8 if self.type == "d" else 4
-        self.rows = "r" in letters
-        self.broadcast = {"m": 1, "n": 2}.get(letters, 0)  # the dimension that says how
-        self.dims = tuple(ord(c) - ord("a") for c in letters if c in "abcdefgh")
-
-    def row_bytes(self, ins):
-        """Bytes of a row of the instruction, or 0 for an operand that is the same for all rows."""
-        d = ins.d
-        if self.broadcast:
-            mode = d[self.broadcast]
-            return 0 if mode & 1 else self.bytes * (1 if mode else d[0])
-        if not self.rows:
-            return 0
-        count = self.bytes
-        for k in self.dims:
-            count *= d[k] if k < len(d) else 0
-        return count
 
 
 class _Place:
@@ -63,9 +36,6 @@ class _Place:
         self.done = 0  # how many of them have run
         self.write_in = self.read_in = self.reader = -1  # groups; and the last instruction that read it
         self.first = self.last = -1  # stages that use it, or places within a group for what lives in tiles
-
-
-_OPERANDS = {name: tuple(map(_Operand, op["operands"].split())) for name, op in OPS.items()}
 
 
 def verify(builder, plan, offsets=None):
@@ -180,7 +150,7 @@ def _check_rows(ins, slots, sink_bytes):
     """In tiles of rows, what has rows of the batch is used by just the tile's rows, and nothing else is written."""
     if ins.row_fix:
         raise CompilerFault(f"{_name(ins)} has rows of its own, but is cut by rows of the batch")
-    for operand, place in zip(_OPERANDS[ins.op], ins.operands, strict=False):
+    for operand, place in zip(OPERANDS[ins.op], ins.operands, strict=False):
         if place is None:
             continue
         kind = place.kind
@@ -225,7 +195,7 @@ def _check_in_place(ins, place):
     uses = [k for k, p in enumerate(ins.operands) if p is not None and p.key == place.key]
     if len(uses) == 1:
         return
-    specs = _OPERANDS[ins.op]
+    specs = OPERANDS[ins.op]
     outputs = [k for k, spec in enumerate(specs) if spec.mode == ">"]
     if not OPS[ins.op]["inplace"] or uses != [0, outputs[0]]:
         raise CompilerFault(f"{_name(ins)} writes {place} while it reads it, which its op does not allow")
@@ -235,7 +205,7 @@ def _check_in_place(ins, place):
 
 def _check_borrowed(builder, ins, place):
     """Data that is read where it lies: only the first operand, and float32 rows in the order of the batch."""
-    spec = _OPERANDS[ins.op][0] if ins.operands else None
+    spec = OPERANDS[ins.op][0] if ins.operands else None
     if spec is None or ins.operands[0] is not place:
         raise CompilerFault(f"{_name(ins)} reads {place}, but only a first operand can be data")
     if spec.type == "s":
