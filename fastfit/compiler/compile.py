@@ -149,7 +149,8 @@ class Compiled:
 
     def predict(self, sources, rows, batch, seed=None):
         """Rows [0, rows) of every output, as new arrays. What is random in them is drawn anew without a `seed`."""
-        out = [np.empty((rows, *t.shape[1:]), t.dtype) for t in self.outputs]
+        carriers = [lower.CARRIERS.get(t.dtype, t.dtype) for t in self.outputs]
+        out = [np.empty((rows, *t.shape[1:]), d) for t, d in zip(self.outputs, carriers, strict=True)]
         at = steps = 0
         if seed is None:
             seed = seeds.next_seed() if self.draws() else 0
@@ -158,12 +159,14 @@ class Compiled:
             options = {"seconds": DEADLINE, "seed": seed, "step": steps}
             done, at, _ = self.run(sources, sinks, None, at, rows, min(batch, rows), **options)
             steps += done
-        return out
+        return [o.astype(t.dtype, copy=False) for o, t in zip(out, self.outputs, strict=True)]
 
     def predictor(self, rows=64):
-        """A `_core.Predictor` of a program with one input of float32 rows and one output; None if it is not that."""
+        """A `_core.Predictor` of a program with one input and one output of float32 rows; None if it is not that."""
         a = self.assembly
         if len(a.sources) != 1 or len(a.sinks) != 1 or a.sources["dtype"][0] != _core.DTYPES.index("float32"):
+            return None
+        if self.outputs[0].dtype != "float32":
             return None
         if self.draws() or any(int(i["op"]) == OPS["host"]["id"] for i in a.instructions):
             return None

@@ -15,11 +15,23 @@ from fastfit import _core
 from fastfit.compiler import neighbours
 from fastfit.compiler.builder import Builder, Location
 from fastfit.graph import randomness
+from fastfit.graph.op import OPS as MEANINGS
 from fastfit.graph.tensor import KerasTensor, topological
 
 RULES = {}
 # Of `rule`: the rule looks at whatever attributes there are, or hands all of them on.
 ANY = object()
+# Instructions compute with float32, int32, and conditions, which are 0 and 1.
+NATIVE = frozenset(("float32", "int32", "bool"))
+# Ops whose rules look at the dtype themselves: what has another one goes to host instructions otherwise.
+ANY_DTYPE = frozenset(
+    "reshape expand_dims squeeze reshape_like stop_gradient identity with_gradient cast add multiply batch_size "
+    "axis_size divide softmax_ce softmax_ce_grad hit_sparse sum64 sum_rows64 sum_above64 sum_into64".split()
+)
+# What data are gathered as, before they are cast to a dtype that no instruction computes with; others stay as they are.
+AS_GATHERED = {"float16": "float32", **dict.fromkeys(("bool", "int8", "uint8", "int16", "uint16"), "int32")}
+# What a sink holds of dtypes whose rows need not be whole words; `Compiled` turns it back.
+CARRIERS = {"bool": "float32", "float16": "float32", **dict.fromkeys(("int8", "uint8", "int16", "uint16"), "int32")}
 
 
 class Rule:
@@ -95,7 +107,9 @@ class Lowering:
             self.b.sources.append((tensor.shape[1:], dtype))
         for tensor in sinks:
             self.sink_of[id(tensor)] = len(self.b.sinks)
-            self.b.sinks.append((tensor.shape[1:], tensor.dtype))
+            carrier, row = CARRIERS.get(tensor.dtype, tensor.dtype), tensor.shape[1:]
+            # what is wider is copied as words
+            self.b.sinks.append((row, carrier) if words(carrier) == 1 else ((*row, words(carrier)), "float32"))
         self.skip = set()
         self.lazy = {}
         self.label_columns = {}
@@ -129,23 +143,10 @@ class Lowering:
         return where
 
     def gather(self, x, dtype):
-        """The rows of a source in the arena, as float32 or int32."""
+        """The rows of a source in the arena, in a dtype."""
         key = (id(x), dtype)
         if key not in self.gathered:
-            out = self.b.slot(x.shape, dtype)
-            index = self.source_of[id(x)]
-            source = _core.DTYPES.index(self.source_dtype[id(x)])
-            a = prod(x.shape[1:])
-            operands = [Location("source", index), out]
-            if not a:
-                pass  # nothing to read
-            elif dtype == "float32":
-                self.b.emit("gather", operands, (a, source))
-            elif dtype == "int32":
-                self.b.emit("gather_label", operands, (a, source, 0))
-            else:
-                raise NotImplementedError(f"Data of dtype {dtype} cannot be fed to a program")
-            self.gathered[key] = out
+            self.gathered[key] = self._gathered(x, dtype)
         return self.gathered[key]
 
     def ids(self, x, classes):
@@ -154,6 +155,39 @@ class Lowering:
         if (id(source), "labels", classes) in self.gathered:
             return self.gathered[id(source), "labels", classes]
         return self.place(x) if self.kind(x) == "i" else None
+
+    def _gathered(self, x, dtype):
+        given = self.source_dtype[id(x)]
+        native = dtype in ("float32", "int32") or (dtype == given == "bool")
+        kept = dtype if native else AS_GATHERED.get(given, given)
+        out = self.b.slot(x.shape, kept)
+        a, source = prod(x.shape[1:]), _core.DTYPES.index(given)
+        operands = [Location("source", self.source_of[id(x)]), out]
+        if not a:
+            pass  # nothing to read
+        elif kept in ("float32", "bool"):
+            self.b.emit("gather", operands, (a, source))
+        elif kept == "int32":
+            self.b.emit("gather_label", operands, (a, source, 0))
+        else:
+            self.b.emit("gather_words", operands, (a, source, a * words(kept)))
+        return self.converted(out, x.shape, kept, dtype)
+
+    def converted(self, where, shape, given, dtype):
+        """A place of the same values in another dtype, by NumPy's cast."""
+        if given == dtype:
+            return where
+        out = self.b.slot(shape, dtype)
+        cast = MEANINGS["cast"]
+        call = HostCall(cast, [where], [(shape, given)], {"dtype": dtype}, [out], [(shape, dtype)], "")
+        self.b.host(call, [where], [out], label="cast")
+        return out
+
+    def reads_as(self, x, dtype):
+        """Whether the data of a source can be read as a dtype, past the dtype of its tensor, and be the same."""
+        given = np.dtype(self.source_dtype[id(x)])
+        kept = given.kind in "iu" and np.dtype(x.dtype).kind in "iu"  # it is checked when data are bound
+        return dtype == "float32" and (kept or np.can_cast(given, x.dtype))
 
     def labels(self, x, classes):
         """Location of class ids in [0, classes), checked while they are gathered; None if `x` is computed."""
@@ -275,7 +309,10 @@ class Lowering:
 
     def copy_to_sink(self, tensor, where):
         check_sink(tensor)
-        n = prod(tensor.shape[1:])
+        carrier = CARRIERS.get(tensor.dtype, tensor.dtype)
+        if tensor.dtype != "bool":  # whose slots are float32 already
+            where = self.converted(where, tensor.shape, tensor.dtype, carrier)
+        n = prod(tensor.shape[1:]) * words(carrier)
         sink = Location("sink", self.sink_of[id(tensor)])
         if n:
             self.b.emit("copy_cols", [where, sink], (n, n, 0, 0, n))
@@ -318,7 +355,7 @@ class Lowering:
         if id(tensor) not in self.source_of:
             raise ValueError(f"The program needs a value for the input {tensor!r}, but none is fed")
         if id(tensor) in self.sink_of:
-            self.copy_to_sink(tensor, self.gather(tensor, "float32"))
+            self.copy_to_sink(tensor, self.gather(tensor, tensor.dtype))
 
     def leaf(self, node):
         """The value of a variable, or this step's learning rate."""
@@ -336,7 +373,7 @@ class Lowering:
             self.places[id(node.outputs[0])] = self.b.constant(node.attrs["value"])
             return
         function = RULES.get(node.operation.name)
-        if function is None or (is_empty(node) and node.operation.name != "concatenate"):
+        if function is None or not known_dtypes(node) or (is_empty(node) and node.operation.name != "concatenate"):
             self.host(node)
         elif function(self, node) is False:
             self.host(node)
@@ -428,19 +465,26 @@ def view(program, where, spec, batch, writable=False):
 
 
 def check_sink(tensor):
-    """Rows that a caller gets are float32 or int32."""
+    """Rows that a caller gets are those of the batch."""
     if tensor.shape.times != 1:
         raise NotImplementedError(
             f"A model output must have one row for each row of the batch. Received: {tensor!r}, which a reshape has "
             f"given {tensor.shape.times or 'no whole number of'} rows for each."
         )
-    if tensor.dtype not in ("float32", "int32"):
-        raise NotImplementedError(
-            f"A model output must be float32. Received: {tensor!r}. Cast it with fastfit.ops.cast."
-        )
 
 
 # What rules share ----------------------------------------------------------------------------------------------------
+
+
+def words(dtype):
+    """How many words of 4 bytes an element of the dtype has."""
+    return np.dtype(dtype).itemsize // 4
+
+
+def known_dtypes(node):
+    """Whether an op's rule may look at the node: it takes any dtype, or all are those of instructions."""
+    tensors = [*(x for x in node.inputs if isinstance(x, KerasTensor)), *node.outputs]
+    return node.operation.name in ANY_DTYPE or all(t.dtype in NATIVE for t in tensors)
 
 
 def is_f32(*tensors):

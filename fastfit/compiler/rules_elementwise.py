@@ -181,7 +181,7 @@ def cast(low, node):
     if x.dtype == y.dtype:
         low.alias(y, x)
         return None
-    if id(x) in low.source_of and y.dtype == "float32":
+    if id(x) in low.source_of and low.reads_as(x, y.dtype):
         low.places[id(y)] = low.gather(x, "float32")
         if id(y) in low.sink_of:
             low.copy_to_sink(y, low.places[id(y)])

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastfit import ops
 from fastfit.data import frames
+from fastfit.data.dtypes import fed_dtype
 from fastfit.graph import trace
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
@@ -194,7 +195,15 @@ class Functional(Model):
                 f"{expected}, found shape={shape}"
             )
         dtype = x.dtype if isinstance(x.dtype, str) else np.dtype(x.dtype).name
-        return x if dtype == t.dtype else ops.cast(x, t.dtype)
+        held = self._held(t, x, dtype)
+        return x if dtype == held else ops.cast(x, held)
+
+    def _held(self, t, x, dtype):
+        """The dtype that the data of an Input are fed in: int64 (or uint64) where int32 does not hold their values."""
+        if isinstance(x, np.ndarray):
+            return fed_dtype(x, t.dtype, None, f"Input '{t.name}'")
+        fed = isinstance(x, KerasTensor) and x.node.operation == "input" and trace.current() is not None
+        return dtype if fed and t.dtype == "int32" and dtype in ("int64", "uint64") else t.dtype
 
     def add_loss(self, loss):
         """Add a scalar loss: a tensor of this model's graph, or a value inside ``call``."""

@@ -17,6 +17,7 @@ from fastfit.data.make import (
     unpack_validation_data,
 )
 from fastfit.training.arguments import RunArguments
+from fastfit.training.columns import columns_of
 from fastfit.training.custom_step import is_custom, owns_loss
 from fastfit.training.keras2_compile import check_weights
 
@@ -69,6 +70,7 @@ def training_data(model, given):
         learn_structure(model, data)
     else:
         learn_structure(model, data)
+        check_values(model, data)
         if given.validation_split and given.validation_data is None:
             data, valid_rows = train_validation_split(data, given.validation_split)
         if given.class_weight is not None:  # of training alone: validation rows count as they are
@@ -101,6 +103,7 @@ def evaluation_data(model, given):
     learn_structure(model, data)
     if isinstance(data, IterableData):
         return Batches(data, data.num_batches)
+    check_values(model, data)
     return _arrays(model, data, check_batch_size(batch_size, data.n, given.steps))
 
 
@@ -112,6 +115,7 @@ def prediction_data(model, given):
         if given.batch_size is not None:
             warnings.warn("`batch_size` is ignored: the iterable decides how large its batches are.", stacklevel=4)
         return Batches(data, data.num_batches)
+    check_values(model, data)
     return Arrays(data.x, [], [], data.n, check_batch_size(given.batch_size, data.n, given.steps))
 
 
@@ -145,6 +149,11 @@ def _arrays(model, data, batch, shuffle=False):
     y, w = per_output(data.y, count), per_output(data.sample_weight, count)
     check_weight_modes(model, y, w)
     return Arrays(data.x, y, w, data.n, batch, shuffle)
+
+
+def check_values(model, data):
+    """Raise ValueError for values that the dtype of their Input cannot hold, before anything is computed."""
+    columns_of(model, data.x, data.y, data.sample_weight)
 
 
 def check_weight_modes(model, y, w):

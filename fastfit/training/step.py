@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fastfit import compiler
 from fastfit.graph import rewrite, trace
 from fastfit.graph.differentiate import gradients
@@ -12,23 +10,6 @@ from fastfit.graph.op import apply
 from fastfit.graph.tensor import make_input
 from fastfit.training import custom_step
 from fastfit.utils import nest
-
-
-@dataclass(frozen=True)
-class Column:
-    """What a program knows of one array that will be bound: shape of a row, and dtype of the data."""
-
-    shape: tuple
-    dtype: str
-
-    @classmethod
-    def of(cls, array):
-        return cls(tuple(array.shape[1:]), array.dtype.name)
-
-
-def feed_dtype(dtype):
-    """The dtype that a program computes with for data of a dtype."""
-    return "float32" if dtype.startswith(("float", "bfloat")) else "int32"
 
 
 class Step:
@@ -81,12 +62,7 @@ def trace_step(model, kind, x, y, w, batch):
             if c is None:
                 tensors[group].append(None)
                 continue
-            dtype = feed_dtype(c.dtype)
-            if group == "x":
-                dtype = model._input_dtype(i, dtype)
-            if group == "w":
-                dtype = "float32"
-            tensor = make_input((None, *c.shape), dtype)
+            tensor = make_input((None, *c.shape), c.fed)
             feeds.append((tensor, c.dtype))
             owners.append(i)
             tensors[group].append(tensor)
@@ -124,7 +100,7 @@ def _trace_outputs(model, feeds, x, batch):
             _settle_struct(model, y_pred)
         flat = nest.flatten(y_pred)
         model.__dict__["_masked_outputs"] = any(get_mask(p) is not None for p in flat)
-        fused, _ = rewrite.fuse([_as_float(p) for p in flat])
+        fused, _ = rewrite.fuse(flat)
     return compiler.compile_program(feeds, outputs=_distinct(fused), batch=batch)
 
 
@@ -160,11 +136,7 @@ def _distinct(tensors):
     seen, out = set(), []
     for t in tensors:
         while id(t) in seen:
-            t = apply("multiply", t, 1.0)
+            t = apply("identity", t)
         seen.add(id(t))
         out.append(t)
     return out
-
-
-def _as_float(tensor):
-    return tensor if tensor.dtype == "float32" else apply("cast", tensor, dtype="float32")

@@ -9,6 +9,7 @@ import numpy as np
 from fastfit import metrics as metrics_module
 from fastfit import optimizers
 from fastfit._watch import Shortcut, version
+from fastfit.data.dtypes import float_dtype, without_values
 from fastfit.data.frames import is_table
 from fastfit.data.make import is_iterable_data
 from fastfit.graph import trace
@@ -19,6 +20,7 @@ from fastfit.layers.call_context import context
 from fastfit.training import compile_arguments, loops
 from fastfit.training.arguments import FitArguments, RunArguments, take_old_names
 from fastfit.training.batch_api import BatchApi
+from fastfit.training.columns import columns_of
 from fastfit.training.custom_step import CustomSteps, overridden, owns_loss
 from fastfit.training.exclusive import Busy, Exclusive, tracing
 from fastfit.training.keras2 import Keras2Methods
@@ -26,7 +28,7 @@ from fastfit.training.keras2_compile import Keras2Arguments
 from fastfit.training.made_once import made_once
 from fastfit.training.objective import Objective
 from fastfit.training.programs import Programs
-from fastfit.training.step import Column, feed_dtype, trace_step
+from fastfit.training.step import trace_step
 from fastfit.utils import nest, references
 from fastfit.utils.registry import deserialize_keras_object, serialize_keras_object
 
@@ -229,7 +231,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         if self.built and (not unnamed or owns_loss(self)):
             return
         outputs = self.compute_output_spec(
-            nest.map_structure(lambda a: make_input((None, *a.shape[1:]), feed_dtype(a.dtype.name)), x)
+            nest.map_structure(lambda a: make_input((None, *a.shape[1:]), without_values(a.dtype.name)), x)
         )
         if unnamed and self._graph_model() is None:
             self.__dict__["_settled_struct"] = nest.map_structure(lambda t: None, outputs)
@@ -280,9 +282,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         """The compiled step for data like this, traced and compiled at first use."""
         key = (
             kind,
-            tuple(Column.of(a) for a in x),
-            tuple(None if a is None else Column.of(a) for a in y),
-            tuple(None if a is None else Column.of(a) for a in w),
+            *columns_of(self, x, y, w),
             _bucket(batch),
         )
         step = self._steps.find(key)
@@ -342,12 +342,11 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         found = {id(m): m for layer in layers for m in layer._attribute_objects(metrics_module.Metric)}
         self.__dict__["_own_metrics"] = list(found.values())
 
-    def _input_dtype(self, i, given):
-        """The dtype that input `i` is fed in: the Input's own, or the data's."""
+    def _target_floats(self, count):
+        """For each output, the dtype that targets of floats and sample weights are fed in."""
         graph = self._graph_model()
-        wanted = given if graph is None else feed_dtype(graph.inputs[i].dtype)
-        # The model itself cuts fractions off, where an Input of integers gets floats.
-        return given if given == "float32" else wanted
+        dtypes = [] if graph is None else [t.dtype for t in graph.outputs]
+        return [float_dtype(d) for d in [*dtypes, *[self.dtype] * (count - len(dtypes))]]
 
     def _known_targets(self, x, y):
         """Targets that compile() was given, where fit is given none."""

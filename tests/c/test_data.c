@@ -152,10 +152,35 @@ static void gather_label(const ff_kernels *k)
             const ff_step step = {.batch = 1, .fault = &fault};
             const ff_args a = {.p = {NULL, &y}, .rows = &row, .d = {1, FF_F32, classes}, .nrows = 1, .r1 = 1, .step = &step};
             k->fn[FF_OP_GATHER_LABEL](&a);
-            CHECK(fault == (classes && i != 2 && i != 5), "label %g: fault %u", (double)values[i], fault);
+            CHECK(fault == (i != 2 && i != 5), "label %g of %zu: fault %u", (double)values[i], classes, fault);
             CHECK(y == (i == 5 ? 5 : 0), "label %g is %d", (double)values[i], y);
         }
     check_done("%s gather_label", k->isa);
+}
+
+static void gather_words(const ff_kernels *k)
+{
+    enum { ROWS = 5, WIDE = 3 };
+    uint64_t data[ROWS][WIDE], y[ROWS * WIDE + 1];
+    const void *rows[ROWS];
+    for (int r = 0; r < ROWS; r++) {
+        rows[r] = data[ROWS - 1 - r];
+        for (int i = 0; i < WIDE; i++) data[r][i] = (uint64_t)(r * WIDE + i) * 0x0123456789abcdefu - 5;
+    }
+    for (size_t per = 1; per <= WIDE; per += WIDE - 1) { /* a row of the source may be several of the instruction */
+        const size_t n = WIDE / per;
+        const ff_step step = {.batch = ROWS};
+        ff_args a = {.p = {NULL, y}, .rows = rows, .d = {n, FF_I64, 2 * n}, .nrows = ROWS * per, .step = &step};
+        memset(y, 0x5a, sizeof y);
+        for (a.r0 = 0; a.r0 < ROWS * per; a.r0 = a.r1) {
+            a.r1 = a.r0 + 2 < ROWS * per ? a.r0 + 2 : ROWS * per;
+            k->fn[FF_OP_GATHER_WORDS](&a);
+        }
+        for (int r = 0; r < ROWS; r++)
+            CHECK(!memcmp(y + r * WIDE, rows[r], sizeof data[0]), "gather_words: row %d in %zu parts", r, per);
+        CHECK(y[ROWS * WIDE] == 0x5a5a5a5a5a5a5a5au, "gather_words wrote behind its rows");
+    }
+    check_done("%s gather_words", k->isa);
 }
 
 static void dropout(const ff_kernels *k)
@@ -458,6 +483,7 @@ int main(void)
         const ff_kernels *const k = check_table(i);
         gather(k);
         gather_label(k);
+        gather_words(k);
         dropout(k);
         random_numbers(k);
         overflow(k);

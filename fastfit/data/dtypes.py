@@ -1,0 +1,75 @@
+"""Which dtype a program computes with for data: what is given keeps its value, or is refused."""
+
+import numpy as np
+
+from fastfit import config
+
+# Where values beyond int32 go, in the order in which they are tried.
+_WIDE = ("int64", "uint64")
+
+
+def float_dtype(*dtypes):
+    """The dtype that floats without an Input of their own are fed in: float64 if one of these is, else float32."""
+    return "float64" if "float64" in (config.floatx(), *dtypes) else "float32"
+
+
+def fed_dtype(array, wanted, floats, what):
+    """The dtype that an array is fed in.
+
+    Parameters
+    ----------
+    array : ndarray
+    wanted : str or None
+        The dtype of its Input, if it has one.
+    floats : str
+        What floats are fed in where there is no Input.
+    what : str
+        How messages name the array.
+
+    Returns
+    -------
+    str
+        `wanted`, if that holds all values (fractions are cut, and floats rounded, as casts do). Integers beyond int32
+        are fed as int64 or uint64 where int32 is wanted, or nothing.
+
+    Raises
+    ------
+    ValueError
+        A value is beyond the integers of the dtype, or no number.
+    """
+    if wanted is None:
+        wanted = {"f": floats, "b": "bool"}.get(array.dtype.kind, "int32")
+    target = np.dtype(wanted)
+    if target.kind not in "iu" or array.dtype.kind == "b" or np.can_cast(array.dtype, target) or not array.size:
+        return wanted
+    low, high = array.min(), array.max()
+    for dtype in (wanted, *_WIDE) if wanted == "int32" else (wanted,):
+        if _holds(dtype, low, high):
+            return dtype
+    limits = np.iinfo(_WIDE[0] if wanted == "int32" else target)
+    with np.errstate(invalid="ignore"):
+        fits = (array >= limits.min) & (array <= limits.max)
+    flat = fits.reshape(len(array), -1)
+    row = int(np.argmin(flat.all(axis=1)))
+    value = array.reshape(len(array), -1)[row][int(np.argmin(flat[row]))]
+    raise ValueError(
+        f"{what} holds a value that dtype {wanted} cannot hold: expected integers in [{limits.min}, {limits.max}]. "
+        f"Received: {value} in row {row}, of dtype {array.dtype}"
+    )
+
+
+def _holds(dtype, low, high):
+    """Whether all from `low` to `high` are values of an integer dtype; not if they are NaN."""
+    limits = np.iinfo(dtype)
+    if isinstance(low, np.floating):
+        return float(limits.min) - 1.0 < low and high < float(limits.max) + 1.0
+    return limits.min <= int(low) and int(high) <= limits.max
+
+
+def without_values(dtype, wanted=None):
+    """`fed_dtype` of data whose values are not known yet."""
+    if wanted is not None:
+        return wanted
+    if dtype == "bool":
+        return "bool"
+    return float_dtype() if dtype.startswith(("float", "bfloat")) else "int32"
