@@ -22,6 +22,7 @@ _NAMES = {
     "Metric": "metrics",
     "Initializer": "initializers",
     "Regularizer": "regularizers",
+    "DTypePolicy": "config",
     "gradients": "training.custom_step",
     "KerasTensor": "graph.tensor",
     "Variable": "graph.variable",

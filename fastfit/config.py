@@ -1,7 +1,8 @@
-"""Numbers that everything shares: the default float dtype, the fuzz factor, and how much memory programs may keep."""
+"""Settings that everything shares: default dtypes, the fuzz factor, and how much memory programs may keep."""
 
 from numbers import Integral
 
+from fastfit.utils.dtype_names import INTEGERS
 from fastfit.utils.kept import programs
 
 _epsilon = 1e-7
@@ -10,6 +11,7 @@ _FLOAT_NAMES = ("float16", "float32", "float64")
 _image_data_format = "channels_last"
 _IMAGE_DATA_FORMATS = ("channels_last", "channels_first")
 _safe_mode = True
+_policy = None
 
 
 def epsilon():
@@ -44,6 +46,97 @@ def set_floatx(value):
     if value not in _FLOAT_NAMES:
         raise ValueError(f"Unknown `floatx` value: {value!r}. Expected one of {_FLOAT_NAMES}")
     _floatx = str(value)
+
+
+# What layers compute in, and keep weights in.
+_POLICIES = frozenset(("float32", "float64", "bool", "string", *INTEGERS))
+
+
+class DTypePolicy:
+    """The dtypes of a layer's weights and computations, which are one dtype here.
+
+    Parameters
+    ----------
+    name : str, optional
+        "float32" or "float64"; the default policy's by default.
+
+    Raises
+    ------
+    TypeError : the name is no string.
+    ValueError : the name is that of no dtype that layers compute in: 16-bit floats and mixed policies are none.
+    """
+
+    quantization_mode = None
+
+    def __init__(self, name=None):
+        if name is None:
+            name = dtype_policy().name
+        if not isinstance(name, str):
+            raise TypeError(
+                f"'name' must be a string, such as 'float32'. Received: name={name} (of type {type(name).__name__})"
+            )
+        if name not in _POLICIES:
+            raise ValueError(
+                "Layers keep weights and compute in one dtype, 'float32' or 'float64'; 16-bit floats and mixed "
+                f"policies are not supported. Received: a dtype policy of name {name!r}"
+            )
+        self._name = name
+
+    @property
+    def name(self):
+        """The name, which is the dtype's."""
+        return self._name
+
+    @property
+    def compute_dtype(self):
+        """The dtype of computations."""
+        return self._name
+
+    @property
+    def variable_dtype(self):
+        """The dtype of weights."""
+        return self._name
+
+    def __repr__(self):
+        return f'<DTypePolicy "{self.name}">'
+
+    def __eq__(self, other):
+        return isinstance(other, DTypePolicy) and other.name == self.name
+
+    def __hash__(self):
+        return hash(self.name)
+
+    def get_config(self):
+        """Return what `from_config` needs to make this policy anew."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        """Make a policy from what `get_config` returned."""
+        return cls(**config)
+
+
+def dtype_policy():
+    """Return the policy of layers that are given no dtype: that of floatx unless set."""
+    return DTypePolicy(_floatx) if _policy is None else _policy
+
+
+def set_dtype_policy(policy):
+    """Set the policy of layers that are given no dtype.
+
+    Parameters
+    ----------
+    policy : {"float32", "float64"} or DTypePolicy
+    """
+    global _policy
+    if isinstance(policy, str):
+        policy = DTypePolicy(policy)
+    if not isinstance(policy, DTypePolicy):
+        raise ValueError(
+            "Invalid `policy` argument. Expected the string name of a policy (such as 'float64') or a `DTypePolicy` "
+            f"instance. Received: policy={policy} (of type {type(policy).__name__})"
+        )
+    _policy = policy
 
 
 def image_data_format():

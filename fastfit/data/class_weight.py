@@ -4,7 +4,7 @@ import numpy as np
 
 
 def class_weight_to_sample_weights(y, class_weight):
-    """Return one float32 weight per row; a class without a weight has 1.
+    """Return one weight per row; a class without a weight has 1.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def class_weight_to_sample_weights(y, class_weight):
     if y.ndim == 2:
         y = np.argmax(y, axis=-1) if y.shape[-1] != 1 else y[:, 0]
     ids, inverse = np.unique(np.round(y).astype("int64"), return_inverse=True)
-    weights = np.array([table.get(int(c), 1.0) for c in ids], "float32")
+    weights = np.array([table.get(int(c), 1.0) for c in ids])
     return weights[inverse.reshape(-1)]
 
 

@@ -2,18 +2,17 @@
 
 import numpy as np
 
-from fastfit import config
+from fastfit.utils.dtypes import float_dtype
 
 # Where values beyond int32 go, in the order in which they are tried.
 _WIDE = ("int64", "uint64")
 
 
-def float_dtype(*dtypes):
-    """The dtype that floats without an Input of their own are fed in: float64 if one of these is, else float32."""
-    return "float64" if "float64" in (config.floatx(), *dtypes) else "float32"
+# Beyond it, float32 does not hold all integers.
+FLOAT_LIMIT = 2**24
 
 
-def fed_dtype(array, wanted, floats, what):
+def fed_dtype(array, wanted, floats, what, limit=None):
     """The dtype that an array is fed in.
 
     Parameters
@@ -25,6 +24,8 @@ def fed_dtype(array, wanted, floats, what):
         What floats are fed in where there is no Input.
     what : str
         How messages name the array.
+    limit : int, optional
+        Integers that are larger than this are fed as int64 where no dtype is wanted.
 
     Returns
     -------
@@ -37,12 +38,17 @@ def fed_dtype(array, wanted, floats, what):
     ValueError
         A value is beyond the integers of the dtype, or no number.
     """
+    limit = limit if wanted is None and array.dtype.itemsize >= 4 else None
     if wanted is None:
         wanted = {"f": floats, "b": "bool"}.get(array.dtype.kind, "int32")
     target = np.dtype(wanted)
-    if target.kind not in "iu" or array.dtype.kind == "b" or np.can_cast(array.dtype, target) or not array.size:
+    if target.kind not in "iu" or array.dtype.kind == "b" or not array.size:
+        return wanted
+    if np.can_cast(array.dtype, target) and not limit:
         return wanted
     low, high = array.min(), array.max()
+    if limit and _holds("int64", low, high) and not -limit <= low <= high <= limit:
+        return "int64"
     for dtype in (wanted, *_WIDE) if wanted == "int32" else (wanted,):
         if _holds(dtype, low, high):
             return dtype

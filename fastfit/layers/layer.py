@@ -25,6 +25,7 @@ from fastfit.layers.shapes import (
     has_tensor,
     is_integer,
     map_shapes,
+    policy_name,
     shapes_of,
     standardize_shape,
 )
@@ -89,7 +90,7 @@ class Layer(Described, KerasMembers, Tracked):
         Its value on the outputs, divided by the batch size, joins the loss.
     trainable : bool, default=True
     dtype : str, optional
-        Dtype of the weights; the default is "float32".
+        Dtype of weights and computations, "float32" or "float64"; that of the default policy by default.
     name : str, optional
         Made from the class name by default.
     """
@@ -129,7 +130,8 @@ class Layer(Described, KerasMembers, Tracked):
             )
         self.name = name
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.dtype = dtype_name(dtype)
+        self.dtype = policy_name(dtype)
+        self.autocast = bool(legacy.get("autocast", True))
         self.built = False
         self.input_spec = None
         self.supports_masking = False
@@ -345,10 +347,12 @@ class Layer(Described, KerasMembers, Tracked):
         return outputs
 
     def _convert(self, x):
+        # As Keras's autocast: floats become the layer's dtype, integers stay what they are.
         if isinstance(x, np.ndarray):
-            # As Keras's autocast: floats become the layer's dtype, integers stay what they are.
-            return x.astype(self.dtype) if x.dtype.kind == "f" and x.dtype.name != self.dtype else x
-        if isinstance(x, (KerasTensor, Variable, np.generic)) or not hasattr(x, "__array__"):
+            return x.astype(self.dtype) if self.autocast and x.dtype.kind == "f" and x.dtype.name != self.dtype else x
+        if isinstance(x, KerasTensor):
+            return _cast_with_mask(x, self.dtype) if self.autocast and _is_other_float(x.dtype, self.dtype) else x
+        if isinstance(x, (Variable, np.generic)) or not hasattr(x, "__array__"):
             return x
         return self._convert(frames.to_matrix(x, "inputs") if frames.is_table(x) else np.asarray(x))
 
@@ -414,6 +418,17 @@ class Layer(Described, KerasMembers, Tracked):
             for layer in self._flatten_layers():
                 added.extend(layer._losses)
         return added + self._regularization_losses()
+
+
+def _is_other_float(dtype, wanted):
+    return dtype != wanted and dtype.startswith("float")
+
+
+def _cast_with_mask(x, dtype):
+    y, mask = apply("cast", x, dtype=dtype), get_mask(x)
+    if mask is not None:
+        set_mask(y, mask)
+    return y
 
 
 def _by_name(parameters):

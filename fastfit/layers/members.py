@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from fastfit.utils.dtypes import DTypePolicy
+from fastfit.config import DTypePolicy
+from fastfit.layers.shapes import policy_name
 
 
 class KerasMembers:
@@ -17,13 +18,13 @@ class KerasMembers:
 
     @dtype_policy.setter
     def dtype_policy(self, policy):
-        wanted = DTypePolicy(getattr(policy, "name", policy))
-        if self.built and wanted.name != self.dtype:
+        wanted = policy_name(policy)
+        if self.built and wanted != self.dtype:
             raise ValueError(
                 f"The dtype of layer '{self.name}' cannot change after it is built: its weights are {self.dtype}. "
                 f"Received: dtype_policy={policy}"
             )
-        self.dtype = wanted.name
+        self.dtype = wanted
 
     @property
     def input_dtype(self):

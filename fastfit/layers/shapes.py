@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from fastfit import config
 from fastfit.graph.tensor import KerasTensor
 from fastfit.utils import nest
+from fastfit.utils.dtypes import standardize_dtype
 
 
 def is_shape(value):
@@ -58,14 +60,22 @@ def map_shapes(function, structure):
 
 
 def dtype_name(dtype):
-    """Return the name of a dtype given as a name, NumPy dtype, policy or config; None is float32."""
+    """Return the name of a dtype given as a name, NumPy dtype, policy or config; None is that of the default policy."""
     if dtype is None:
-        return "float32"
+        return config.dtype_policy().name
     if isinstance(dtype, dict):
-        dtype = dtype.get("config", {}).get("name", "float32")
-    if isinstance(dtype, str):
-        return dtype
-    return getattr(dtype, "name", None) or np.dtype(dtype).name
+        dtype = dtype.get("config", {}).get("name", config.floatx())
+    name = standardize_dtype(getattr(dtype, "compute_dtype", dtype))
+    if name == "bfloat16":
+        raise ValueError(f"Values of 16 bits are float16 here: there is no bfloat16. Received: dtype={dtype}")
+    return name
+
+
+def policy_name(dtype):
+    """Return the name of the dtype policy of a layer, given as for `dtype_name`."""
+    if isinstance(dtype, dict):
+        dtype = dtype.get("config", {}).get("name")
+    return config.DTypePolicy(dtype if dtype is None or isinstance(dtype, str) else dtype_name(dtype)).name
 
 
 def has_tensor(structure):

@@ -114,6 +114,12 @@ def reduce_weighted_values(values, sample_weight=None, mask=None, reduction="sum
     return reduce_values(values, sample_weight, reduction)
 
 
+def _float_of(y_pred):
+    """Return the dtype of losses that are given none: floatx, or float64 where predictions are."""
+    wide = any(str(getattr(x, "dtype", "")) == "float64" for x in nest.flatten(y_pred) if isinstance(x, KerasTensor))
+    return "float64" if wide else config.floatx()
+
+
 class Loss(Watched):
     """Base of losses: subclasses define ``call(y_true, y_pred)``, which returns one value per sample.
 
@@ -143,9 +149,13 @@ class Loss(Watched):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Return the weighted and reduced loss."""
-        mask = get_mask(y_pred)
-        y_pred = nest.map_structure(self._float, y_pred)
-        y_true = nest.map_structure(self._float if self._casts_targets else ops.convert_to_tensor, y_true)
+        mask, dtype = get_mask(y_pred), self._dtype or _float_of(y_pred)
+
+        def floats(x):
+            return ops.convert_to_tensor(without_mask(x), dtype=dtype)
+
+        y_pred = nest.map_structure(floats, y_pred)
+        y_true = nest.map_structure(lambda y: floats(y) if self._makes_float(y) else ops.convert_to_tensor(y), y_true)
         values = self.call(y_true, y_pred)
         if values is None or isinstance(values, (str, dict)):
             raise ValueError(
@@ -156,10 +166,13 @@ class Loss(Watched):
             mask = ops.logical_and(mask, own_mask)
         elif own_mask is not None:
             mask = own_mask
-        return reduce_weighted_values(values, sample_weight, mask, self.reduction, self.dtype)
+        return reduce_weighted_values(values, sample_weight, mask, self.reduction, dtype)
 
-    def _float(self, x):
-        return ops.convert_to_tensor(without_mask(x), dtype=self.dtype)
+    def _makes_float(self, y_true):
+        """Whether the loss gets targets as floats. One of the user's own may compute with integers that those round."""
+        large = isinstance(y_true, KerasTensor) and y_true.dtype in ("int64", "uint64")
+        module = getattr(getattr(self, "fn", type(self)), "__module__", None) or ""
+        return self._casts_targets and not (large and module.split(".")[0] != __name__.split(".")[0])
 
     def call(self, y_true, y_pred):
         """Return one loss value per sample (or per time step)."""

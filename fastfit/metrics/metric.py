@@ -30,6 +30,7 @@ class Metric(Watched):
     def __init__(self, dtype=None, name=None):
         self.name = name or auto_name(type(self).__name__)
         dtype = getattr(dtype, "compute_dtype", dtype)
+        self._follows = dtype is None  # the dtype of what it measures
         self._dtype = config.floatx() if dtype is None else np.dtype("int32" if dtype == "int" else dtype).name
         self._variables = []
         self._metrics = []

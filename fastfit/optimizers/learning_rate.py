@@ -5,9 +5,16 @@ import numpy as np
 from fastfit.graph.variable import Variable
 from fastfit.optimizers.helpers import as_number
 from fastfit.optimizers.schedules import LearningRateSchedule
+from fastfit.utils.dtypes import float_dtype
 
 # Steps whose rates are computed before they run, from a schedule that takes arrays, and from one that does not.
 AHEAD, AHEAD_BY_STEP = 4096, 64
+
+
+def rate_variable(value):
+    """Return a variable of a learning rate, in floatx."""
+    value = np.asarray(as_number(value, "learning_rate"), float_dtype())
+    return Variable(value, dtype=value.dtype, trainable=False, name="learning_rate")
 
 
 class HasLearningRate:
@@ -35,11 +42,10 @@ class HasLearningRate:
                 "argument, hence its learning rate is not settable. If you need the learning rate to be settable, you "
                 "should instantiate the optimizer with a float `learning_rate` argument."
             )
-        value = np.asarray(as_number(value, "learning_rate"), "float32")
         if isinstance(self._learning_rate, Variable):
-            self._learning_rate.assign(value)
+            self._learning_rate.assign(as_number(value, "learning_rate"))
         else:
-            self._learning_rate = Variable(value, trainable=False, name="learning_rate")
+            self._learning_rate = rate_variable(value)
 
     lr = learning_rate
 
@@ -49,14 +55,16 @@ class HasLearningRate:
     @property
     def has_constant_learning_rate(self):
         """Whether the rate stays the same from step to step unless somebody sets it."""
-        return isinstance(self._learning_rate, Variable) and not self.decay
+        rate = self._learning_rate
+        return isinstance(rate, Variable) and rate.dtype == "float32" and not self.decay
 
     @property
     def rates_ahead(self):
         """How many steps ahead the rate may be asked for: functions are called once for each step, when it comes."""
         if isinstance(self._learning_rate, LearningRateSchedule):
             return AHEAD if self._learning_rate.takes_arrays else AHEAD_BY_STEP
-        return AHEAD if isinstance(self._learning_rate, Variable) else 1
+        rate = self._learning_rate
+        return AHEAD if isinstance(rate, Variable) and rate.dtype == "float32" else 1
 
     def watched_rate(self):
         """What a run has to look at between steps, so that a rate that is set is that of the next step.

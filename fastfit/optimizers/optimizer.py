@@ -8,8 +8,8 @@ from fastfit import ops
 from fastfit._watch import Watched
 from fastfit.graph import trace
 from fastfit.graph.variable import Variable
-from fastfit.optimizers.helpers import as_number, clip_by_norm, drop_missing, only_if, take_legacy
-from fastfit.optimizers.learning_rate import HasLearningRate
+from fastfit.optimizers.helpers import clip_by_norm, drop_missing, only_if, take_legacy
+from fastfit.optimizers.learning_rate import HasLearningRate, rate_variable
 from fastfit.optimizers.schedules import LearningRateSchedule
 from fastfit.optimizers.schedules import deserialize as deserialize_schedule
 from fastfit.optimizers.schedules import serialize as serialize_schedule
@@ -104,9 +104,8 @@ class Optimizer(HasVariables, HasLearningRate, Watched):
         if isinstance(learning_rate, LearningRateSchedule) or callable(learning_rate):
             self._learning_rate = learning_rate
         else:
-            value = np.asarray(as_number(learning_rate, "learning_rate"), "float32")
             with name_scope(self.name, absolute=True):
-                self._learning_rate = Variable(value, trainable=False, name="learning_rate")
+                self._learning_rate = rate_variable(learning_rate)
 
     def _check_arguments(self):
         steps = self.gradient_accumulation_steps
@@ -321,8 +320,9 @@ class Optimizer(HasVariables, HasLearningRate, Watched):
         return grads
 
     def _update_averages(self):
-        momentum = ops.cast(ops.not_equal(self.iterations, 0), "float32") * self.ema_momentum
+        later = ops.not_equal(self.iterations, 0)
         for v, average in zip(self._trainable_variables, self._model_variables_moving_average, strict=True):
+            momentum = ops.cast(later, v.dtype) * self.ema_momentum
             average.assign(momentum * average + (1.0 - momentum) * v)
         if self.ema_overwrite_frequency:
             due = ops.equal((self.iterations + 1) % self.ema_overwrite_frequency, 0)

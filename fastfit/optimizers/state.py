@@ -7,6 +7,7 @@ import numpy as np
 from fastfit import initializers
 from fastfit.graph.variable import Variable
 from fastfit.utils import own_variables
+from fastfit.utils.dtypes import float_dtype
 from fastfit.utils.naming import name_scope
 
 # Attributes that are dicts of `id(variable)` to what belongs to that variable.
@@ -36,7 +37,7 @@ class HasVariables:
             Nothing is distributed here.
         name : str, optional
         """
-        dtype = dtype or "float32"
+        dtype = dtype or float_dtype()
         value = np.asarray(initializers.get(initializer)(tuple(shape), dtype=dtype))
         with name_scope(self.name, absolute=True):
             variable = Variable(value, dtype=dtype, trainable=False, name=name)

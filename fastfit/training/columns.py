@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastfit.data.dtypes import fed_dtype, float_dtype
+from fastfit.data.dtypes import FLOAT_LIMIT, fed_dtype
+from fastfit.utils.dtypes import float_dtype
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,17 @@ def columns_of(model, x, y, w):
     graph = model._graph_model()
     inputs = [None] * len(x) if graph is None else [(t.dtype, t.node.operation.name) for t in graph.inputs]
     outputs = model._known_output_names() or ()
-    targets = model._target_floats(max(len(y), len(w)))
+    floats = model._target_floats(max(len(y), len(w)))
 
-    def column(a, wanted, floats, what):
-        return Column(tuple(a.shape[1:]), a.dtype.name, fed_dtype(a, wanted, floats, what))
+    def column(a, wanted, floats, what, limit=None):
+        return Column(tuple(a.shape[1:]), a.dtype.name, fed_dtype(a, wanted, floats, what, limit))
 
-    def group(arrays, what, weights):
+    def group(arrays, what, limit=None):
         out = []
         for i, a in enumerate(arrays):
             name = f" of output '{outputs[i]}'" if i < len(outputs) else ""
-            out.append(None if a is None else column(a, targets[i] if weights else None, targets[i], f"{what}{name}"))
+            wanted = None if limit else floats[i]
+            out.append(None if a is None else column(a, wanted, floats[i], f"{what}{name}", limit))
         return tuple(out)
 
     xs = tuple(
@@ -45,4 +47,5 @@ def columns_of(model, x, y, w):
         else column(a, given[0], None, f"Input '{given[1]}'")
         for i, (a, given) in enumerate(zip(x, inputs, strict=True))
     )
-    return xs, group(y, "The target", False), group(w, "The sample weight", True)
+    # a loss gets targets as float32, where that holds them
+    return xs, group(y, "The target", FLOAT_LIMIT), group(w, "The sample weight")

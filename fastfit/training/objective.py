@@ -78,7 +78,7 @@ class Objective:
             if self._output_trackers and self._output_trackers[i] is not None:
                 _track(self._output_trackers[i], value, x)
             terms.append(value if o.weight is None else value * o.weight)
-        terms += [ops.cast(v, "float32") if v.shape == () else ops.sum(v) for v in self.losses]
+        terms += [_as_float(v) if v.shape == () else ops.sum(v) for v in self.losses]
         if not terms:
             raise ValueError(
                 "No loss to compute. Provide a `loss` argument in `compile()`, or add one with `add_loss()` or a "
@@ -115,6 +115,7 @@ class Objective:
             metric = m.resolve(target, y_pred[m.output])
             if not known:
                 m.warn_if_ambiguous(self._output_losses[m.output].function)
+            _widen(metric, y_pred[m.output])
             with name_scope(m.key or m.name, absolute=True):
                 metric.update_state(target, y_pred[m.output], sample_weight=w[m.output] if m.weighted else None)
 
@@ -225,6 +226,10 @@ class Objective:
         return values[0] if len(values) == 1 else values
 
 
+def _as_float(value):
+    return value if str(value.dtype) in ("float32", "float64") else ops.cast(value, "float32")
+
+
 def _through(names):
     listed = ", ".join(f"'{name}'" for name in names)
     return (
@@ -238,10 +243,17 @@ def _number(value):
     return float(value) if value.ndim == 0 else value
 
 
+def _widen(metric, value):
+    """Results of what is computed in float64 are not rounded to float32, unless the metric was given that dtype."""
+    if value.dtype == "float64" and metric.dtype == "float32" and metric._follows:
+        metric._dtype = "float64"
+
+
 def _track(tracker, value, x):
     """Add a batch's value to a mean over samples: the batch counts by its rows."""
     if not isinstance(value, KerasTensor):
         value = ops.convert_to_tensor(value)
     rows = apply("cast", apply("batch_size", x), dtype="float64")
+    _widen(tracker, value)
     tracker.total.assign(tracker.total + apply("cast", value, dtype="float64") * rows)
     tracker.count.assign(tracker.count + rows)

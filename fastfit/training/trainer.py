@@ -9,7 +9,7 @@ import numpy as np
 from fastfit import metrics as metrics_module
 from fastfit import optimizers
 from fastfit._watch import Shortcut, version
-from fastfit.data.dtypes import float_dtype, without_values
+from fastfit.data.dtypes import without_values
 from fastfit.data.frames import is_table
 from fastfit.data.make import is_iterable_data
 from fastfit.graph import trace
@@ -30,6 +30,7 @@ from fastfit.training.objective import Objective
 from fastfit.training.programs import Programs
 from fastfit.training.step import trace_step
 from fastfit.utils import nest, references
+from fastfit.utils.dtypes import float_dtype
 from fastfit.utils.registry import deserialize_keras_object, serialize_keras_object
 
 

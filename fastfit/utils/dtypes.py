@@ -1,9 +1,9 @@
 """Names of dtypes."""
 
 from fastfit import config
+from fastfit.utils.dtype_names import INTEGERS
 
-_INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
-_NAMES = frozenset(("bool", "float16", "float32", "float64", "bfloat16", "string", *_INTEGERS))
+_NAMES = frozenset(("bool", "float16", "float32", "float64", "bfloat16", "string", *INTEGERS))
 _PYTHON = {bool: "bool", int: "int32", str: "string", "int": "int32"}
 
 
@@ -32,46 +32,9 @@ def is_float_dtype(dtype):
 
 def is_int_dtype(dtype):
     """Whether values of the dtype are integers; booleans are not."""
-    return standardize_dtype(dtype) in _INTEGERS
+    return standardize_dtype(dtype) in INTEGERS
 
 
-class DTypePolicy:
-    """The dtypes of a layer's weights and computations, which are one dtype here.
-
-    Parameters
-    ----------
-    name : str, default=floatx
-
-    Raises
-    ------
-    ValueError : the name is that of no dtype, or of a mixed policy.
-    """
-
-    def __init__(self, name=None):
-        if isinstance(name, str) and name.startswith("mixed_"):
-            raise ValueError(f"Weights and computations have one dtype here: expected its name. Received: name={name}")
-        self.name = standardize_dtype(name)
-
-    @property
-    def compute_dtype(self):
-        """The dtype of computations."""
-        return self.name
-
-    variable_dtype = compute_dtype
-    quantization_mode = None
-
-    def __repr__(self):
-        return f'<DTypePolicy "{self.name}">'
-
-    def __eq__(self, other):
-        return isinstance(other, DTypePolicy) and other.name == self.name
-
-    def __hash__(self):
-        return hash(self.name)
-
-    def get_config(self):
-        return {"name": self.name}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)
+def float_dtype(*dtypes):
+    """Return the float dtype of what has none of its own: float64 if floatx or one of ``dtypes`` is, else float32."""
+    return "float64" if "float64" in (config.floatx(), *dtypes) else "float32"
