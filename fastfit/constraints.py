@@ -14,6 +14,9 @@ def _norm(w, axis):
 class Constraint(Watched):
     """Base of constraints: callables ``w -> w``."""
 
+    def __init__(self):  # in Python, so that `inspect` knows the signature of what has no other
+        super().__init__()
+
     def __call__(self, w):
         raise NotImplementedError("Constraint subclasses must implement the `__call__()` method.")
 

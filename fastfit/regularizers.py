@@ -17,6 +17,9 @@ def _factor(value, name):
 class Regularizer(Watched):
     """Base of regularizers: callables ``x -> scalar``."""
 
+    def __init__(self):  # in Python, so that `inspect` knows the signature of what has no other
+        super().__init__()
+
     def __call__(self, x):
         return 0.0
 

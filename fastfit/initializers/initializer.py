@@ -7,6 +7,9 @@ from fastfit._watch import Watched
 class Initializer(Watched):
     """Base of initializers: callables ``(shape, dtype) -> array``."""
 
+    def __init__(self):  # in Python, so that `inspect` knows the signature of what has no other
+        super().__init__()
+
     def __call__(self, shape, dtype=None):
         raise NotImplementedError("Initializer subclasses must implement the `__call__()` method.")
 

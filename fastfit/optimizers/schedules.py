@@ -14,6 +14,9 @@ class LearningRateSchedule(Watched):
     # Whether __call__ works on an array of steps; a user's own schedule is asked step by step.
     takes_arrays = False
 
+    def __init__(self):  # in Python, so that `inspect` knows the signature of what has no other
+        super().__init__()
+
     def __call__(self, step):
         raise NotImplementedError(f"Learning rate schedule '{type(self).__name__}' must override `__call__(step)`.")
 

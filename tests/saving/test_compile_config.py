@@ -20,11 +20,11 @@ def registered(k):
     register = k.saving.register_keras_serializable("own")
 
     @register
-    def own_loss(y_true, y_pred):
+    def squared_by_hand(y_true, y_pred):
         return k.ops.mean(k.ops.square(y_true - y_pred), axis=-1)
 
     @register
-    class OwnLoss(k.losses.Loss):
+    class PowerOfError(k.losses.Loss):
         def __init__(self, power=2.0, name="own", **kwargs):
             super().__init__(name=name, **kwargs)
             self.power = power
@@ -35,7 +35,7 @@ def registered(k):
         def get_config(self):
             return {**super().get_config(), "power": self.power}
 
-    return own_loss, OwnLoss
+    return squared_by_hand, PowerOfError
 
 
 # Name to (number of outputs, arguments of `compile` for a library).
