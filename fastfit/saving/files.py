@@ -8,6 +8,7 @@ from fastfit.saving import archive, configs, legacy
 from fastfit.saving.h5_store import damage_as_value_error, dataset_bytes, find_group, h5py, open_to_read
 from fastfit.saving.state import load_assets, load_state, save_assets, save_state
 from fastfit.utils import references
+from fastfit.utils.custom_objects import CustomObjectScope
 from fastfit.utils.limits import weights_limited_to
 
 # What a model may need beside the weights that its file holds: those that a layer makes but does not save.
@@ -136,7 +137,8 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
 def _load_legacy(h5, custom_objects, compile, safe_mode):
     """Return the model of an open h5py file in Keras 2's layout."""
     with damage_as_value_error(), configs.made_of_config():
-        config, training = legacy.read_configs(h5)
+        with CustomObjectScope(custom_objects):
+            config, training = legacy.read_configs(h5)
         with weights_limited_to(WEIGHTS_BESIDE + 2 * _size_of_datasets(h5), "the file"):
             model = configs.model_from_config(config, custom_objects, safe_mode)
         legacy.read_weights(h5, model)

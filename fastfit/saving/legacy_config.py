@@ -1,5 +1,6 @@
 """Configs as Keras 2's HDF5 files hold them, from today's and back: dicts of names and numbers in, dicts out."""
 
+from fastfit.utils.custom_objects import get_registered_object
 from fastfit.utils.registry import MODULE_ROOT
 
 MODELS = ("Model", "Functional", "Sequential")
@@ -88,8 +89,8 @@ def from_legacy(entry):
     if isinstance(config.get("layers"), list):
         config = _graph(config) if "input_layers" in config else _stack(config)
         return _today(name, config, "" if name in MODELS else "layers", entry)
-    if set(config) == {"name"} and entry.get("inbound_nodes"):
-        return _op(entry)
+    if _is_op(name, config) and entry.get("inbound_nodes"):
+        return {**entry, "module": f"{MODULE_ROOT}.src.ops.numpy", "config": config, "registered_name": None}
     config = {_RENAMED.get(name, {}).get(key, key): value for key, value in config.items()}
     config = {key: value for key, value in config.items() if key not in _LAYER_WORDS}
     if name == "InputLayer":
@@ -112,9 +113,10 @@ def _today(name, config, module, entry):
     return {"module": where, "class_name": name, "config": config, "registered_name": name, **kept}
 
 
-def _op(entry):
-    """An op between layers as Keras 3 writes it here: its class and its name, without a module."""
-    return {**entry, "module": f"{MODULE_ROOT}.src.ops.numpy", "registered_name": None}
+def _is_op(name, config):
+    """Whether this is an op between layers, which Keras 3 writes here by its class and its settings alone."""
+    of_layers = config.keys() & {"trainable", "dtype", "batch_shape", "batch_input_shape"}
+    return not of_layers and get_registered_object(name) is None
 
 
 def _stack(config):

@@ -61,6 +61,17 @@ def test_models(tmp_path, make, pair):
         assert_same_future(loaded, model, x, y)
 
 
+@pytest.mark.parametrize("pair", PAIRS, ids=PAIR_NAMES)
+def test_ops_between_layers(tmp_path, pair):
+    saving, loading = pair
+    k, inputs = saving, saving.Input((4,))
+    hidden = k.ops.relu(k.layers.Dense(3)(inputs) * 2.0) + k.ops.clip(inputs, -1.0, 1.0)[:, 1:]
+    model = k.Model(inputs, k.layers.Add()([hidden, k.ops.sum(hidden, axis=-1, keepdims=True)]))
+    model.save(tmp_path / "m.h5")
+    loaded = loading.models.load_model(tmp_path / "m.h5", compile=False)
+    assert_close(outputs(loaded, X), outputs(model, X))
+
+
 @pytest.mark.parametrize("pair", [pair for pair in PAIRS if pair[1] is fastfit], ids=lambda p: p[0].__name__)
 @pytest.mark.parametrize("optimizer", ("amsgrad", "momentum", "rmsprop", "schedule"))
 def test_optimizer_state(tmp_path, optimizer, pair):
