@@ -2,17 +2,19 @@
 PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: help build tiny test ctest san san-c san-python tsan neon bench check lint clean fuzz-programs
+.PHONY: help build tiny test slow isa isas ctest san san-c san-python tsan neon fuzz fuzz-programs bench check lint clean
 
 help:
 	@echo "build   compile the extension in place"
 	@echo "tiny    build, then the tests that take under 5 seconds"
-	@echo "test    build, then the whole Python suite"
+	@echo "test    build, then the Python suite but for the slow tests"
+	@echo "slow    build, then the slow tests"
+	@echo "isas    the numeric tests on every instruction set that the machine has; isa on ISA = generic, avx2, ..."
 	@echo "ctest   the C tests, VARIANT = plain, san, tsan or neon"
 	@echo "san     C tests and Python suite under the address and undefined-behaviour sanitizers"
 	@echo "tsan    C tests under the thread sanitizer"
-	@echo "fuzz-programs   SECONDS=60: mutated programs, refused or run without a sanitizer's report"
 	@echo "neon    C tests cross-compiled for aarch64, under qemu-user"
+	@echo "fuzz    each fuzzer of tests/fuzz for SECONDS=60: programs (alone: fuzz-programs), graphs, files"
 	@echo "bench   every benchmark; writes benchmarks/results/"
 	@echo "lint    ruff"
 	@echo "check   lint, tests, sanitizers: what must pass before a commit is shared"
@@ -26,13 +28,27 @@ tiny: build
 test: build
 	$(PYTHON) -m pytest
 
+slow: build
+	$(PYTHON) -m pytest -m slow
+
+# What computes numbers. The best instruction set of the machine has the whole suite; `isas` is about the others.
+NUMERIC_TESTS ?= tests/test_tiny.py tests/test_activations.py tests/test_losses.py tests/test_metrics.py \
+                 tests/compiler tests/layers tests/ops tests/optimizers tests/training
+PYTEST_OPTIONS ?= -q
+
+isa:
+	FASTFIT_ISA=$(ISA) $(PYTHON) -m pytest $(PYTEST_OPTIONS) $(NUMERIC_TESTS)
+
+isas: build
+	set -e; for isa in $$($(PYTHON) -m tests.isas); do $(MAKE) isa ISA=$$isa; done
+
 bench: build
 	$(PYTHON) benchmarks/run.py
 
 lint:
 	$(PYTHON) -m ruff check .
 
-check: lint test san tsan
+check: lint test slow isas san tsan
 
 clean:
 	rm -rf build fastfit/_core*.so fastfit/_watch*.so
@@ -101,6 +117,9 @@ SECONDS ?= 60
 SEED ?= 0
 fuzz-programs: build
 	$(PYTHON) -m tests.fuzz.programs --seconds $(SECONDS) --seed $(SEED)
+
+fuzz: fuzz-programs
+	set -e; for fuzzer in graphs files; do $(PYTHON) -m tests.fuzz.$$fuzzer --seconds $(SECONDS) --seed $(SEED); done
 
 tsan:
 	$(MAKE) -j$(JOBS) ctest VARIANT=tsan

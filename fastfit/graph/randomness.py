@@ -1,7 +1,8 @@
 """Random numbers keyed by what they are for: Philox4x32-10, as in csrc/base/rng.h.
 
-An element's number is a function of (seed, stream, step, element) alone. Counter words: the block (element // 4, low
-and high half), the step, the stream; the key is the seed; element % 4 picks the word.
+An element's number is a function of (seed, stream, step, element) alone. The counter's words are the number of the
+block (low and high half), the step's low half, and the stream with the step's high half; the key is the seed. 64
+elements take 16 blocks, one for each lane of a vector: element e is word e % 64 // 16 of block e // 64 * 16 + e % 16.
 """
 
 import itertools

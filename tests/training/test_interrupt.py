@@ -29,17 +29,24 @@ def state(model):
     return [np.asarray(a).tobytes() for a in arrays]
 
 
+SLEEP = 20  # seconds
+
 # Ctrl-C ------------------------------------------------------------------------------------------------------------
 
 
-def interrupted(run, after):
-    """Seconds from SIGINT to KeyboardInterrupt."""
+def interrupted(run, after, begun=lambda: True):
+    """Whether KeyboardInterrupt comes soon after SIGINT, however busy the machine is.
+
+    That is: for all that computes, with little processor time; for all that sleeps, long before it is over.
+    """
     sent, main = [], threading.main_thread().ident
     over = threading.Event()
 
     def send():
+        while not begun() and not over.wait(0.01):
+            pass
         if not over.wait(after):
-            sent.append(time.perf_counter())
+            sent.extend([time.process_time(), time.perf_counter()])
             signal.pthread_kill(main, signal.SIGINT)
 
     thread = threading.Thread(target=send)
@@ -47,11 +54,11 @@ def interrupted(run, after):
     try:
         with pytest.raises(KeyboardInterrupt):
             run()
-        end = time.perf_counter()
+        used, end = time.process_time(), time.perf_counter()
     finally:
         over.set()
         thread.join()
-    return end - sent[0]
+    return used - sent[0] < 0.4 and end - sent[1] < SLEEP
 
 
 class PlainDescent(optimizers.Optimizer):
@@ -72,10 +79,11 @@ def test_interrupt_leaves_whole_steps(hooks):
     model = compiled()
     start = model.get_weights()
     seen = [callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)] if hooks else []
-    took = interrupted(
-        lambda: model.fit(x, y, batch_size=32, epochs=10_000, shuffle=False, verbose=0, callbacks=seen), 0.7
+    assert interrupted(
+        lambda: model.fit(x, y, batch_size=32, epochs=10_000, shuffle=False, verbose=0, callbacks=seen),
+        after=0.3,
+        begun=lambda: model.optimizer.iterations.numpy() > 0,
     )
-    assert took < 0.2
     steps = int(model.optimizer.iterations.numpy())
     assert steps > 0
     # the same number of whole steps, done undisturbed
@@ -100,7 +108,7 @@ def test_interrupt_during_an_optimizer_in_python():
     model = compiled(optimizer=PlainDescent(), features=12, classes=3)
     start = model.get_weights()
     for after in (0.35, 0.413):
-        assert interrupted(lambda: model.fit(x, y, epochs=10_000, shuffle=False, verbose=0), after) < 0.2
+        assert interrupted(lambda: model.fit(x, y, epochs=10_000, shuffle=False, verbose=0), after)
         steps = int(model.optimizer.iterations.numpy())
         again = compiled(optimizer=PlainDescent(), features=12, classes=3)
         again.set_weights(start)
@@ -121,10 +129,9 @@ def test_interrupt_in_a_callback():
 
     class Sleeps(callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
-            time.sleep(5)
+            time.sleep(SLEEP)
 
-    took = interrupted(lambda: model.fit(np.ones((64, 3)), np.ones((64, 1)), verbose=0, callbacks=[Sleeps()]), 0.3)
-    assert took < 0.2
+    assert interrupted(lambda: model.fit(np.ones((64, 3)), np.ones((64, 1)), verbose=0, callbacks=[Sleeps()]), 0.3)
     assert state(model) == before
 
 
@@ -132,7 +139,7 @@ def test_interrupt_of_predict():
     model = models.Sequential([layers.Input((1024,)), *[layers.Dense(1024, activation="relu") for _ in range(4)]])
     x = np.ones((16_384, 1024), "float32")
     model.predict(x[:4], verbose=0)
-    assert interrupted(lambda: [model.predict(x, verbose=0) for _ in range(1000)], 0.3) < 0.2
+    assert interrupted(lambda: [model.predict(x, verbose=0) for _ in range(1000)], 0.3)
 
 
 # Fork --------------------------------------------------------------------------------------------------------------
@@ -140,7 +147,7 @@ def test_interrupt_of_predict():
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
-def in_child(work, seconds=20):
+def in_child(work, seconds=120):
     """Run work() in a forked child; its exit code, or None if it did not end in time."""
     pid = os.fork()
     if pid == 0:
@@ -193,14 +200,14 @@ if sys.argv[1] == "callback":
     forks = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: codes.append(in_child(predicts)))
     model.fit(x, y, epochs=1, verbose=0, callbacks=[forks])
     sys.exit(0 if codes == [0] else str(codes))
-codes = [in_child(work), in_child(lambda: in_child(work, 10) == 0)]
+codes = [in_child(work), in_child(lambda: in_child(work, 60) == 0)]
 # the parent goes on, too
 codes.append(0 if model.predict(x, verbose=0).tobytes() == wanted.tobytes() and work() else 3)
 sys.exit(0 if codes == [0, 0, 0] else str(codes))
 """
 
 
-def python(*args, seconds=60, **environ):
+def python(*args, seconds=300, **environ):
     # the package that is tested here comes first: the checkout may hold one without its extension
     places = [str(Path(fastfit.__file__).resolve().parents[1]), str(ROOT), os.environ.get("PYTHONPATH", "")]
     env = {**os.environ, **environ, "PYTHONPATH": os.pathsep.join(places)}
