@@ -192,8 +192,7 @@ def _inputs(x, spec):
             raise ValueError("Argument `x` holds no array.")
         return arrays, nest.pack_like(x, arrays)
     names = [i.name for i in spec.inputs]
-    if len(names) > 1 and frames.is_frame(x) and set(names) <= set(frames.column_names(x)):
-        x = frames.columns(x)
+    x = _by_column(x, names)
     if isinstance(x, dict):
         flat = nest.flatten_named(x, spec.input_structure, names)
     else:
@@ -206,6 +205,13 @@ def _inputs(x, spec):
     called = [f"x[{n!r}]" for n in names] if isinstance(x, dict) else ["x"] * len(names)
     arrays = [_fit(to_array(a, c), info) for a, c, info in zip(flat, called, spec.inputs, strict=True)]
     return arrays, arrays[0] if len(arrays) == 1 else arrays
+
+
+def _by_column(values, names):
+    """A dict of a frame's columns, where there are several names and all are among them."""
+    if len(names) > 1 and frames.is_frame(values) and set(names) <= set(frames.column_names(values)):
+        return frames.columns(values, names)
+    return values
 
 
 def _fit(array, info):
@@ -236,7 +242,7 @@ def _targets(y, spec):
     names = None if spec is None else spec.output_names
     if names is None:
         return [None if a is None else to_array(a, "y") for a in nest.flatten(y)]
-    y = _by_path(y, spec)
+    y = _by_column(_by_path(y, spec), names)
     if isinstance(y, dict):
         flat = _by_name(y, names, spec)
     else:
@@ -290,7 +296,7 @@ def _weights(sample_weight, outputs, spec):
         return []
     check_lists(sample_weight, "sample_weight")
     names = None if spec is None else spec.output_names
-    sample_weight = _by_path(sample_weight, spec)
+    sample_weight = _by_column(_by_path(sample_weight, spec), names or ())
     if isinstance(sample_weight, dict):
         unknown = [k for k in sample_weight if k not in (names or ())]
         if names is None and not (spec is None or spec.is_final):

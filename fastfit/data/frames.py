@@ -40,9 +40,9 @@ def column_names(frame):
     return list(frame.columns)
 
 
-def columns(frame):
-    """Return a dict of a frame's columns, which have different names."""
-    return {name: frame[name] for name in frame.columns}
+def columns(frame, names):
+    """Return a dict of columns of a frame."""
+    return {name: frame[name] for name in names}
 
 
 def to_matrix(x, what):

@@ -219,6 +219,18 @@ def test_inputs_and_targets_by_column(form):
     assert m.fit(x, y, verbose=0, sample_weight={"s": pandas.Series(A), "d": polars.Series(A)}).history["loss"] == [0]
 
 
+@pytest.mark.parametrize("lib", (pandas, polars), ids=lambda lib: lib.__name__)
+def test_targets_and_weights_as_frames(lib):
+    m, x = by_name(), {"a": A, "b": A}
+    y = lib.DataFrame({"d": A, "more": A, "s": 2 * A + 1})
+    w = lib.DataFrame({"d": A, "s": A / 2})
+    assert m.evaluate(x, y, verbose=0) == [1, 0, 1]
+    by_dict = m.evaluate(x, {"s": 2 * A + 1, "d": A}, sample_weight={"s": A / 2, "d": A}, verbose=0)
+    assert m.evaluate(x, y, sample_weight=w, verbose=0) == by_dict
+    with pytest.raises(ValueError, match="different structures"):
+        m.evaluate(x, lib.DataFrame({"s": A, "more": A}), verbose=0)
+
+
 def test_a_frame_that_lacks_an_input():
     m = by_name()
     frame = pandas.DataFrame({"a": A, "c": A})
