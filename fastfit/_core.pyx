@@ -98,7 +98,7 @@ def op_table():
         info = ff_op_get(i)
         table[info.name.decode()] = {
             "id": i, "operands": info.operands.decode(), "facts": info.facts.decode(), "doc": info.doc.decode(),
-            "shape": ("rows", "grid", "weight", "whole")[info.shape], "inplace": bool(info.flags & FF_INPLACE),
+            "shape": ("rows", "grid", "weight", "columns", "whole")[info.shape], "inplace": bool(info.flags & FF_INPLACE),
             "borrow": bool(info.flags & FF_BORROW), "callback": bool(info.flags & FF_CALLBACK),
             "kind": chr(info.kind), "slots": info.slots}
     return table

@@ -53,7 +53,7 @@ void ff_engine_pack(const ff_engine *engine, const float *w, size_t k, size_t n,
 void ff_engine_unpack(const ff_engine *engine, const float *packed, size_t k, size_t n, float *w);
 
 /* ---- the op table ---- */
-typedef enum ff_op_shape { FF_SHAPE_ROWS, FF_SHAPE_GRID, FF_SHAPE_WEIGHT, FF_SHAPE_WHOLE } ff_op_shape;
+typedef enum ff_op_shape { FF_SHAPE_ROWS, FF_SHAPE_GRID, FF_SHAPE_WEIGHT, FF_SHAPE_COLUMNS, FF_SHAPE_WHOLE } ff_op_shape;
 enum { FF_INPLACE = 1, FF_BORROW = 2, FF_CALLBACK = 4 };
 
 typedef struct ff_op_info {

@@ -258,7 +258,7 @@ static ff_status check_group(const ff_program_desc *desc, size_t g, size_t nr, f
         const uint64_t wide = in->d[f.units], high = f.weights == FF_NOWHERE ? 1 : in->d[f.weights];
         if ((by_row && shape != FF_SHAPE_ROWS && shape != FF_SHAPE_GRID) || (by_row && in->row_fix) ||
             (by_row && f.blocks != FF_NOWHERE && group->row_block * in->row_mul % in->d[f.block_rows]) ||
-            (by_unit && shape != FF_SHAPE_GRID && shape != FF_SHAPE_WEIGHT) || (by_unit && group->units != wide) ||
+            (by_unit && shape != FF_SHAPE_GRID && shape != FF_SHAPE_WEIGHT && shape != FF_SHAPE_COLUMNS) || (by_unit && group->units != wide) ||
             (by_k && (shape != FF_SHAPE_WEIGHT || group->ks != high)) ||
             ((info->flags & FF_CALLBACK) && (by_row || group->end - group->begin != 1)))
             return ff_fail(err, FF_EARG, "group %zu: instruction %zu (%s) cannot be cut this way", g, i, info->name);

@@ -98,7 +98,7 @@ def in_parts(low, k, n, mul, fix):
     return fix == 0 and mul * low.batch >= PART_MIN_ROWS and 4 * k * panels <= PART_MAX_BYTES
 
 
-def emit_parts(low, total, operands, shape, mul, gradient, mode, update, variant, phase):
+def emit_parts(low, total, operands, shape, mul, gradient, mode, update=(), variant=0, phase=0):
     """Blocks of a gradient with the rows, and the sum of them."""
     k, n = shape
     panel = low.b.engine.panel

@@ -4,8 +4,10 @@ from math import prod
 
 import numpy as np
 
+from fastfit.compiler import rules_dense
 from fastfit.compiler.broadcasting import emit_map
 from fastfit.compiler.lower import leading, rows_and_width, rule
+from fastfit.compiler.rules_batch import count_rows
 from fastfit.graph.op import apply
 from fastfit.graph.shapes import axes_in, axis_in
 from fastfit.graph.tensor import KerasTensor, Shape
@@ -88,6 +90,15 @@ def emit_reduction(low, x, out, axes, last, over, kind, mean):
 
 
 def emit_rows(low, place, out, a, rows, over, mean):
+    """Reduce rows: sums over many in blocks, made with the rows while these are in cache, and added in order."""
+    if over[0] == "sum_rows" and rules_dense.in_parts(low, 1, a, *rows):
+        total = low.b.slot((a,)) if mean else out
+        rules_dense.emit_parts(low, "dense_db_sum", (None, place), (1, a), rows[0], total, 0)
+        if mean:
+            count = low.b.slot(())
+            count_rows(low, count, rows[0])
+            low.b.emit("divide", [total, count, out], (a, 0, 3), rows=(0, 1))
+        return
     low.b.emit(over[0], [place, out], (a, *over[1:]), (1.0,), rows=rows, cut="whole", cost=a * max(rows[0], 1))
 
 

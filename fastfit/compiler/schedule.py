@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from fastfit import _core
 from fastfit.compiler.builder import PART_ROWS
+from fastfit.compiler.operands import OPS
 
 # FLOPs from which a dense layer is worth a stage of its own (about 10 us of one core).
 BIG = 1.0e6
@@ -132,20 +133,23 @@ def _next_stage(instructions, needs, pending, done, batch, engine):
     big = [ins for ins in ready if ins.cut == "rows" and _is_big(ins, batch)]
     if big:
         return [_unit_group(ins, batch, engine) for ins in big]
-    rows, chosen = [], set()
+    rows, before = [], set(done)
     for i in pending:
         ins = instructions[i]
-        if ins.cut == "rows" and not _is_big(ins, batch) and needs[i] <= done | chosen:
+        if ins.cut == "rows" and not _is_big(ins, batch) and needs[i] <= before:
             rows.append(ins)
-            chosen.add(i)
+            before.add(i)
     if rows:
         return [_row_group(_parts_early(rows))]
-    whole, chosen = [], set()
+    columns = [ins for ins in ready if _has_columns(ins, batch, engine)]
+    if columns:
+        return [_column_group(ins, batch, engine) for ins in columns]
+    whole, before = [], set(done)
     for i in pending:
         ins = instructions[i]
-        if ins.cut == "whole" and ins.op != "host" and needs[i] <= done | chosen:
+        if ins.cut == "whole" and ins.op != "host" and not _has_columns(ins, batch, engine) and needs[i] <= before:
             whole.append(ins)
-            chosen.add(i)
+            before.add(i)
     if whole:
         return [Group(whole)]
     weight = [ins for ins in ready if ins.cut == "weight"]
@@ -215,6 +219,20 @@ def _is_big(ins, batch):
     rows = ins.row_mul * batch
     weights = ins.d[0] * ins.d[1]
     return rows < MANY_ROWS and 4 * weights >= FEW_BYTES and 2.0 * rows * weights >= BIG
+
+
+def _has_columns(ins, batch, engine):
+    """Whether an instruction on all rows is worth a stage that is cut by columns."""
+    if not ins.row_mul or OPS[ins.op]["shape"] != "columns":
+        return False
+    return ins.d[0] > engine.panel and ins.cost * batch >= 2 * TILE
+
+
+def _column_group(ins, batch, engine):
+    units = ins.d[0]
+    tiles = max(1, min(8, int(ins.cost * batch / TILE)))
+    block = _round_up(-(-units // tiles), engine.panel)
+    return Group([ins], unit_block=block, units=units)
 
 
 def _parts_early(rows):
