@@ -28,6 +28,17 @@ def births():
         lists[:] = [other for other in lists if other is not made]
 
 
+def _name_of(dtype):
+    """Return the name of a dtype of numbers; memory of no other kind outlives what it was made from."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or found.kind not in "biufc":
+        raise ValueError(f"Invalid dtype: expected the name of a dtype of numbers. Received: dtype={dtype!r}")
+    return found.name
+
+
 class Variable(Watched, Operand):
     """An array that keeps its place for life.
 
@@ -46,7 +57,7 @@ class Variable(Watched, Operand):
     _unwatched_attributes = frozenset({"_storage", "_born_in", "name", "path", "shape", "dtype"})
 
     def __init__(self, initializer, shape=None, dtype="float32", trainable=True, name=None, **_keras_only):
-        dtype = "float32" if dtype is None else np.dtype(dtype).name
+        dtype = "float32" if dtype is None else _name_of(dtype)
         if callable(initializer):
             if shape is None:
                 raise ValueError("Variable with a callable initializer needs `shape`. Received: shape=None")

@@ -204,6 +204,18 @@ def test_arrays_of_strange_dtypes(tmp_path, dtype):
     refused(with_config(good, tmp_path / "n.keras", change), "a dtype that is none of numbers")
 
 
+@pytest.mark.parametrize("dtype", ("object", "S1000000000", "datetime64", "no_dtype"))
+def test_weights_of_strange_dtypes(good, tmp_path, dtype):
+    def change(config):
+        config["config"]["layers"][1]["config"]["dtype"] = dtype
+
+    refused_config = with_config(good, tmp_path / "m.keras", change)
+    with pytest.raises((TypeError, ValueError), match="dtype"):
+        load_model(refused_config)
+    with pytest.raises(ValueError, match="Invalid dtype.*Received"):
+        fastfit.Variable(np.ones(3), dtype=dtype)
+
+
 def test_json_nested_too_deeply(good, tmp_path):
     deep = '{"class_name": "Sequential", "config": ' + "[" * 200000 + "]" * 200000 + "}"
     refused(write(tmp_path / "m.keras", {**good, "config.json": deep}), "no JSON text, or nested too deeply")
