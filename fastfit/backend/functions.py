@@ -229,6 +229,7 @@ _TABLE["random_binomial"] = _TABLE["random_bernoulli"]  # the older name
 for _name, _function in _TABLE.items():
     if _function.__name__ in ("<lambda>", "maker"):
         _function.__name__ = _function.__qualname__ = _name
+        _function.__module__ = __name__.rpartition(".")[0]  # where pickles look for it
         _function.__doc__ = f"``K.{_name}`` of Keras 2."
 _OWN = (
     batch_dot, batch_get_value, batch_set_value, bias_add, constant, get_value, in_train_phase, int_shape,

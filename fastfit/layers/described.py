@@ -7,6 +7,8 @@ from fastfit.utils import nest, references
 from fastfit.utils.naming import current_path, join_path
 from fastfit.utils.registry import deserialize_keras_object
 
+_POSITIONAL = "*"  # in the config of a copy: arguments that have no names
+
 
 class Described:
     """Inputs, outputs and config of a layer."""
@@ -75,7 +77,9 @@ class Described:
                 any_keyword = True
                 values.update(given or {})
             elif parameter.kind is parameter.VAR_POSITIONAL:
-                if given:
+                if given and references.are_kept():
+                    values = {_POSITIONAL: list(bound.args[1:])}
+                elif given:
                     raise NotImplementedError(
                         f"Object {type(self).__name__} was created by passing `*{name}` to `__init__()`, and therefore "
                         "the object must override `get_config()` in order to be serializable."
@@ -83,6 +87,8 @@ class Described:
             elif name in bound.arguments:
                 values[name] = given
         taken = bound.signature.parameters
+        by_position = [p.name for p in taken.values()][1 : 1 + len(values.get(_POSITIONAL, ()))]
+        common = {key: value for key, value in common.items() if key not in by_position}
         values |= {key: value for key, value in common.items() if any_keyword or key in taken}
         plain = (str, int, float, bool, type(None))
         if not references.are_kept() and not all(isinstance(leaf, plain) for leaf in nest.flatten(values)):
@@ -97,8 +103,10 @@ class Described:
         """Make a layer from what `get_config` returned."""
         if references.are_kept() and cls.get_config is Described.get_config:
             config = deserialize_keras_object(config)
+        config = dict(config)
+        args = config.pop(_POSITIONAL, ()) if references.are_kept() else ()
         try:
-            return cls(**config)
+            return cls(*args, **config)
         except Exception as error:
             raise TypeError(
                 f"Error when deserializing class '{cls.__name__}' using config={config}.\n\n"

@@ -8,6 +8,7 @@ from fastfit.graph.tensor import KerasTensor
 
 def _named(function, name, doc):
     function.__name__ = function.__qualname__ = name
+    function.__module__ = __name__.rpartition(".")[0]  # where pickles look for it
     function.__doc__ = doc
     return function
 

@@ -20,6 +20,8 @@ class OptimizerMap(Watched, MutableMapping):
         Path, or regular expression that must match a path from end to end, to optimizer.
     """
 
+    copied_as_config = True  # as the optimizers in it
+
     def __init__(self, default_optimizer, optimizer_map=None):
         if not isinstance(default_optimizer, Optimizer):
             raise TypeError(f"default_optimizer must be an Optimizer instance. Received: {default_optimizer}")

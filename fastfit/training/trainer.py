@@ -244,7 +244,12 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
 
         A model that is not compiled gives an empty dict.
         """
-        return serialize_keras_object(self._compile_given()) if self.compiled else {}
+        if not self.compiled:
+            return {}
+        given = self._compile_given()
+        if references.are_kept():
+            given = nest.map_structure(lambda x: references.without_owner(x, self), given)
+        return serialize_keras_object(given)
 
     def _compile_given(self):
         """What `compile` was given, with the optimizer that came of it."""
@@ -259,7 +264,10 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
                 stacklevel=2,
             )
             return
-        Trainer.compile(self, **deserialize_keras_object(config))
+        given = deserialize_keras_object(config)
+        if references.are_kept():
+            given = nest.map_structure(lambda x: references.with_owner(x, self), given)
+        Trainer.compile(self, **given)
 
     def _check_compiled(self, method):
         if not self.compiled:

@@ -362,9 +362,13 @@ OF_MODELS_IN_H5 = {**OF_H5, "config": 10}
 
 
 def choose(rng, weights):
-    """Return a list of one to three mutations."""
+    """Return a list of one to three mutations.
+
+    Those of HDF5 objects come first: they are made by h5py, which should not write to a file that is damaged already.
+    """
     names, counts = list(weights), list(weights.values())
-    return [(rng.choices(names, counts)[0], rng.getrandbits(32)) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
+    found = [(rng.choices(names, counts)[0], rng.getrandbits(32)) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
+    return sorted(found, key=lambda mutation: mutation[0] not in ("weights", "config"))
 
 
 def mutate(data, mutations):

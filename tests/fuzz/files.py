@@ -10,6 +10,7 @@ so that a crash or a hang is found as well. What fails is made as short as it go
 
 import argparse
 import codecs
+import faulthandler
 import json
 import mmap
 import os
@@ -259,6 +260,7 @@ def in_child(base, cases, deadline=None):
         code = 1
         try:
             os.close(reading)
+            faulthandler.enable()  # says where it crashed
             _limit_memory()
             warnings.simplefilter("ignore")
             _run_all(Runner(base, folder), base, cases, progress, writing, deadline)

@@ -37,6 +37,10 @@ def small(w):
     return 0.01 * ops.sum(w * w)
 
 
+def small_steps(x):
+    return x / 10
+
+
 def clipped(w):
     return ops.clip(w, -1, 1)
 
@@ -119,6 +123,26 @@ class Around(fastfit.Model):
         return self.inner(x)
 
 
+class Chain(layers.Layer):
+    """Made of arguments without names."""
+
+    def __init__(self, first, *functions, factor=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.functions, self.factor = (first, *functions), factor
+
+    def call(self, x):
+        for function in self.functions:
+            x = function(x)
+        return x * self.factor
+
+
+class WithLoss(Net):
+    def own(self, y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred)) * self.factor
+
+    factor = 2.0
+
+
 class Compiled(fastfit.Model):
     def __init__(self):
         super().__init__()
@@ -177,9 +201,11 @@ MODELS = {
     ),
     "layer": lambda: stack(Gain(bent, 3.0)),
     "layer with a config": lambda: stack(Described(bent, 3.0)),
+    "layer of arguments without names": lambda: stack(Chain(bent, ops.relu, small_steps, factor=0.5, name="chain")),
     "Lambda": lambda: stack(layers.Lambda(bent)),
     "nested": lambda: stack(fastfit.Sequential([fastfit.Input((4,)), layers.Dense(4, bent)])),
     "subclass": lambda: compiled(Net()),
+    "method of the model": lambda: _compile(model := WithLoss(), "adam", model.own, [model.own]),
     "subclass of dicts": lambda: compiled(OfDicts()),
     "subclass around a model": lambda: compiled(Around(fastfit.Sequential([layers.Dense(3, bent), layers.Dense(1)]))),
     "subclass with a compile": lambda: _compile(Compiled(), 0.1),
@@ -188,6 +214,11 @@ MODELS = {
     "optimizer": lambda: stack(optimizer=Faster(0.1, momentum=0.9)),
     "schedule": lambda: stack(optimizer=optimizers.Adam(Halving(0.1))),
     "averages": lambda: stack(optimizer=optimizers.SGD(0.1, momentum=0.9, use_ema=True)),
+    "optimizers by path": lambda: stack(
+        optimizer=optimizers.MultiOptimizer(
+            optimizers.OptimizerMap(optimizers.Adam(0.01), {".*bias": optimizers.SGD(0.1, momentum=0.9)})
+        )
+    ),
     "two optimizers": lambda: stack(optimizer=optimizers.LossScaleOptimizer(optimizers.Adam())),
 }
 # What pickle cannot find by name.
@@ -285,6 +316,12 @@ def test_things_that_belong_to_no_model(way):
         if hasattr(thing, "get_config"):
             mine, its = ({k: v for k, v in t.get_config().items() if not callable(v)} for t in (thing, twin))
             assert str(mine) == str(its)
+
+
+def test_functions_of_the_library_are_found_by_name():
+    modules = (ops, fastfit.activations, fastfit.backend, losses, metrics, fastfit.random)
+    for function in [f for m in modules for n, f in vars(m).items() if callable(f) and not n.startswith("_")]:
+        assert pickle.loads(pickle.dumps(function)) is function
 
 
 @pytest.mark.parametrize("way", WAYS)
