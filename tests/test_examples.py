@@ -232,6 +232,7 @@ def test_results_that_belong_together(printed):
     assert errors["error of the real steps"] == pytest.approx(errors["the same by hand"], abs=0.0011)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("keras") is None or find_spec("jax") is None, reason="needs Keras on JAX")
 @pytest.mark.parametrize("name", WITH_KERAS)
 def test_prints_the_same_lines_with_keras(name, printed, printed_by_keras):
