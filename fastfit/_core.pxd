@@ -72,14 +72,31 @@ cdef extern from "fastfit.h" nogil:
     ctypedef struct ff_instr:
         uint32_t op
         uint32_t count
+        ff_operand p[8]
+        uint64_t d[8]
+        float f[8]
+        uint64_t row_mul
+        uint64_t row_fix
     ctypedef struct ff_group:
         uint32_t begin
         uint32_t end
+        uint64_t row_block
+        uint64_t unit_block
+        uint64_t units
+        uint64_t k_block
+        uint64_t ks
+        double cost
+        double cost_fix
     ctypedef struct ff_opt_variant:
         uint32_t op
+        uint32_t state
+        uint64_t every
+        uint64_t counter
+        double h[8]
     ctypedef struct ff_when:
         uint64_t divide
         uint64_t period
+        uint64_t counter
     ctypedef struct ff_var:
         void *data
         uint64_t bytes

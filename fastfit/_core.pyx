@@ -24,10 +24,36 @@ COLUMN = np.dtype([("row_bytes", "u8"), ("dtype", "u4")], align=True)
 VARIANT = np.dtype([("op", "u4"), ("state", "u4"), ("every", "u8"), ("counter", "u8"), ("h", "f8", 8)], align=True)
 WHEN = np.dtype([("divide", "u8"), ("period", "u8"), ("counter", "u8")], align=True)
 VAR = np.dtype([("data", "u8"), ("bytes", "u8")], align=True)
-assert INSTR.itemsize == sizeof(ff_instr) and GROUP.itemsize == sizeof(ff_group)
-assert SLOT.itemsize == sizeof(ff_slot) and COLUMN.itemsize == sizeof(ff_column)
-assert VARIANT.itemsize == sizeof(ff_opt_variant) and VAR.itemsize == sizeof(ff_var)
-assert WHEN.itemsize == sizeof(ff_when)
+
+
+cdef _offsets():
+    """(layout, size, offsets of the fields) of each structure, as the C compiler has them."""
+    cdef ff_instr i
+    cdef ff_group g
+    cdef ff_slot s
+    cdef ff_column c
+    cdef ff_opt_variant v
+    cdef ff_when w
+    cdef ff_var m
+    return [
+        (INSTR, sizeof(i), [<char *>&i.op - <char *>&i, <char *>&i.count - <char *>&i, <char *>&i.p - <char *>&i,
+                            <char *>&i.d - <char *>&i, <char *>&i.f - <char *>&i, <char *>&i.row_mul - <char *>&i,
+                            <char *>&i.row_fix - <char *>&i]),
+        (GROUP, sizeof(g), [<char *>&g.begin - <char *>&g, <char *>&g.end - <char *>&g, <char *>&g.row_block - <char *>&g,
+                            <char *>&g.unit_block - <char *>&g, <char *>&g.units - <char *>&g,
+                            <char *>&g.k_block - <char *>&g, <char *>&g.ks - <char *>&g, <char *>&g.cost - <char *>&g,
+                            <char *>&g.cost_fix - <char *>&g]),
+        (SLOT, sizeof(s), [<char *>&s.power - <char *>&s, <char *>&s.offset - <char *>&s, <char *>&s.bytes - <char *>&s]),
+        (COLUMN, sizeof(c), [<char *>&c.row_bytes - <char *>&c, <char *>&c.dtype - <char *>&c]),
+        (VARIANT, sizeof(v), [<char *>&v.op - <char *>&v, <char *>&v.state - <char *>&v, <char *>&v.every - <char *>&v,
+                              <char *>&v.counter - <char *>&v, <char *>&v.h - <char *>&v]),
+        (WHEN, sizeof(w), [<char *>&w.divide - <char *>&w, <char *>&w.period - <char *>&w, <char *>&w.counter - <char *>&w]),
+        (VAR, sizeof(m), [<char *>&m.data - <char *>&m, <char *>&m.bytes - <char *>&m]),
+    ]
+
+
+for _layout, _size, _at in _offsets():
+    assert _layout.itemsize == _size and [_layout.fields[_name][1] for _name in _layout.names] == _at, _layout
 
 OPERAND_SLOT, OPERAND_VAR, OPERAND_SOURCE, OPERAND_SINK = FF_SLOT, FF_VAR, FF_SOURCE, FF_SINK
 TILE, POWERS = FF_TILE, FF_POWERS
@@ -452,28 +478,58 @@ cdef class Between:
         return 1
 
 
-cdef class Program:
-    """A native program over one arena.
+class Description:
+    """What a program is made from.
 
     Parameters
     ----------
     engine : Engine
     instrs, groups, stages, slots, sources, sinks, opts : ndarray
         Arrays of the structures above; stages is uint32.
-    when : ndarray, optional
-        Of each stage, in which steps it runs; by default in all.
     arena : tuple of int
-        Bytes per batch^0, batch^1, batch^2.
+        Bytes per batch^0, batch^1, batch^2, and per row of a tile.
     variables : list of Storage
         Borrowed; kept alive.
     commit : int
         First stage that writes a variable.
     host_functions : list of callable
         Called as f(program, batch).
-    rows : int
-        Largest batch.
     commit_hosts : frozenset of int
         Host functions that write state; a step that has called one must go on to its end.
+    when : ndarray, optional
+        Of each stage, in which steps it runs; by default in all.
+    """
+
+    def __init__(self, engine, instrs, groups, stages, slots, sources, sinks, opts, arena, variables, commit,
+                 host_functions, commit_hosts=frozenset(), when=None):
+        self.engine, self.arena, self.commit = engine, arena, commit
+        self.instrs, self.groups = np.ascontiguousarray(instrs, INSTR), np.ascontiguousarray(groups, GROUP)
+        self.stages, self.slots = np.ascontiguousarray(stages, np.uint32), np.ascontiguousarray(slots, SLOT)
+        self.sources, self.sinks = np.ascontiguousarray(sources, COLUMN), np.ascontiguousarray(sinks, COLUMN)
+        self.opts = np.ascontiguousarray(opts, VARIANT)
+        self.variables, self.host_functions = list(variables), list(host_functions)
+        self.commit_hosts = commit_hosts
+        if len(self.stages) < 1:
+            raise ValueError("stages needs at least one entry. Received: none")
+        n = len(self.stages) - 1
+        self.when = np.zeros(n, WHEN) if when is None else np.ascontiguousarray(when, WHEN)
+        if len(self.when) != n:
+            raise ValueError(f"when needs {n} entries. Received: {len(self.when)}")
+
+
+cdef void *_data(array):
+    return cnp.PyArray_DATA(<cnp.ndarray?>array)
+
+
+cdef class Program:
+    """A native program over one arena.
+
+    Parameters
+    ----------
+    description : Description
+        Or its fields as arguments of their own, in their order, with `rows` behind `host_functions`.
+    rows : int
+        Largest batch.
     """
 
     cdef ff_program *ptr
@@ -489,50 +545,32 @@ cdef class Program:
     cdef const ff_run *live
     cdef const ff_run_result *progress
 
-    def __cinit__(self, Engine engine not None, instrs, groups, stages, slots, sources, sinks, opts, arena, variables,
-                  size_t commit, host_functions, size_t rows, frozenset commit_hosts=frozenset(), when=None):
+    def __cinit__(self, description, *arguments, **named):
         cdef ff_program_desc desc
         cdef ff_error err
-        cdef cnp.ndarray c_instrs = np.ascontiguousarray(instrs, INSTR)
-        cdef cnp.ndarray c_groups = np.ascontiguousarray(groups, GROUP)
-        cdef cnp.ndarray c_stages = np.ascontiguousarray(stages, np.uint32)
-        cdef cnp.ndarray c_slots = np.ascontiguousarray(slots, SLOT)
-        cdef cnp.ndarray c_sources = np.ascontiguousarray(sources, COLUMN)
-        cdef cnp.ndarray c_sinks = np.ascontiguousarray(sinks, COLUMN)
-        cdef cnp.ndarray c_opts = np.ascontiguousarray(opts, VARIANT)
-        if len(c_stages) < 1:
-            raise ValueError("stages needs at least one entry. Received: none")
-        cdef cnp.ndarray c_when = np.zeros(len(c_stages) - 1, WHEN) if when is None else np.ascontiguousarray(when, WHEN)
-        if len(c_when) != len(c_stages) - 1:
-            raise ValueError(f"when needs {len(c_stages) - 1} entries. Received: {len(c_when)}")
-        cdef cnp.ndarray c_vars = np.array([((<Storage?>v).address, v.nbytes) for v in variables], VAR)
+        if not isinstance(description, Description):
+            rows = arguments[11] if len(arguments) > 11 else named.pop("rows")
+            description = Description(description, *arguments[:11], *arguments[12:], **named)
+        else:
+            rows = arguments[0] if arguments else named["rows"]
+        d = description
+        cdef Engine engine = <Engine?>d.engine
+        c_vars = np.array([((<Storage?>v).address, v.nbytes) for v in d.variables], VAR)
         memset(&desc, 0, sizeof(desc))
-        desc.instrs = <const ff_instr *>cnp.PyArray_DATA(c_instrs)
-        desc.n_instrs = len(c_instrs)
-        desc.groups = <const ff_group *>cnp.PyArray_DATA(c_groups)
-        desc.n_groups = len(c_groups)
-        desc.stages = <const uint32_t *>cnp.PyArray_DATA(c_stages)
-        desc.n_stages = len(c_stages) - 1
-        desc.when = <const ff_when *>cnp.PyArray_DATA(c_when)
-        desc.commit = commit
-        desc.slots = <const ff_slot *>cnp.PyArray_DATA(c_slots)
-        desc.n_slots = len(c_slots)
-        desc.arena[0], desc.arena[1], desc.arena[2], desc.arena[3] = arena
-        desc.vars = <const ff_var *>cnp.PyArray_DATA(c_vars)
-        desc.n_vars = len(c_vars)
-        desc.sources = <const ff_column *>cnp.PyArray_DATA(c_sources)
-        desc.n_sources = len(c_sources)
-        desc.sinks = <const ff_column *>cnp.PyArray_DATA(c_sinks)
-        desc.n_sinks = len(c_sinks)
-        desc.opts = <const ff_opt_variant *>cnp.PyArray_DATA(c_opts)
-        desc.n_opts = len(c_opts)
-        desc.n_hosts = len(host_functions)
+        desc.instrs, desc.n_instrs = <const ff_instr *>_data(d.instrs), len(d.instrs)
+        desc.groups, desc.n_groups = <const ff_group *>_data(d.groups), len(d.groups)
+        desc.stages, desc.when, desc.n_stages = <const uint32_t *>_data(d.stages), <const ff_when *>_data(d.when), len(d.when)
+        desc.commit = d.commit
+        desc.slots, desc.n_slots = <const ff_slot *>_data(d.slots), len(d.slots)
+        desc.arena[0], desc.arena[1], desc.arena[2], desc.arena[3] = d.arena
+        desc.vars, desc.n_vars = <const ff_var *>_data(c_vars), len(c_vars)
+        desc.sources, desc.n_sources = <const ff_column *>_data(d.sources), len(d.sources)
+        desc.sinks, desc.n_sinks = <const ff_column *>_data(d.sinks), len(d.sinks)
+        desc.opts, desc.n_opts = <const ff_opt_variant *>_data(d.opts), len(d.opts)
+        desc.n_hosts = len(d.host_functions)
         self.engine = engine
-        self.variables = list(variables)
-        self.host_functions = list(host_functions)
-        self.commit_hosts = commit_hosts
-        self.source_columns = c_sources
-        self.sink_columns = c_sinks
+        self.variables, self.host_functions, self.commit_hosts = d.variables, d.host_functions, d.commit_hosts
+        self.source_columns, self.sink_columns = d.sources, d.sinks
         check(ff_program_new(engine.ptr, &desc, &self.ptr, &err), &err)
         check(ff_program_reserve(self.ptr, rows, &err), &err)
         self.rows = rows

@@ -118,10 +118,19 @@ void ff_program_free(ff_program *p)
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
-/* What no slot covers may not be touched: the planner leaves gaps when FASTFIT_ARENA_GAP asks for them. */
-static void poison_gaps(const ff_program *p)
+/* What no slot covers may not be touched: the planner leaves gaps when FASTFIT_ARENA_GAP asks for them.
+ * `scratch` is how much of it the kernels have asked for. */
+static void poison_gaps(const ff_program *p, size_t scratch)
 {
     ASAN_POISON_MEMORY_REGION(p->arena, p->arena_bytes);
+    ASAN_POISON_MEMORY_REGION(p->local, p->local_bytes * p->threads);
+    for (size_t who = 0; who < p->threads; who++) {
+        ASAN_POISON_MEMORY_REGION(p->scratch + who * p->scratch_bytes + scratch, p->scratch_bytes - scratch);
+        for (size_t i = 0; i < p->desc.n_slots; i++)
+            if (p->desc.slots[i].power == FF_TILE)
+                ASAN_UNPOISON_MEMORY_REGION(p->local + who * p->local_bytes + p->desc.slots[i].offset * p->local_rows,
+                                            p->desc.slots[i].bytes * p->local_rows);
+    }
     for (size_t i = 0; i < p->desc.n_slots; i++) {
         const ff_slot *const s = &p->desc.slots[i];
         size_t bytes = s->bytes;
@@ -131,7 +140,11 @@ static void poison_gaps(const ff_program *p)
     }
 }
 #else
-static void poison_gaps(const ff_program *p) { (void)p; }
+static void poison_gaps(const ff_program *p, size_t scratch)
+{
+    (void)p;
+    (void)scratch;
+}
 #endif
 
 ff_status ff_program_reserve(ff_program *p, size_t rows, ff_error *err)
@@ -156,8 +169,8 @@ ff_status ff_program_reserve(ff_program *p, size_t rows, ff_error *err)
         const size_t need = ff_scratch_bytes((int)in->op, d, in->row_mul * cap + in->row_fix, p->engine->kernels->nr);
         if (need > scratch) scratch = need;
     }
-    scratch = ff_round_up(scratch, 4096) + FF_ALIGN;
-    char *const arena = ff_alloc(bytes), *const work = ff_alloc(scratch * threads), *const local = ff_alloc(local_bytes * threads);
+    const size_t scratch_bytes = ff_round_up(scratch, 4096) + FF_ALIGN;
+    char *const arena = ff_alloc(bytes), *const work = ff_alloc(scratch_bytes * threads), *const local = ff_alloc(local_bytes * threads);
     const void **const addresses = ff_alloc(p->desc.n_sources * 2 * cap * sizeof *addresses);
     const size_t old_cap = p->cap;
     p->cap = cap;
@@ -183,11 +196,11 @@ ff_status ff_program_reserve(ff_program *p, size_t rows, ff_error *err)
     p->local_bytes = local_bytes;
     p->local_rows = local_rows;
     p->scratch = work;
-    p->scratch_bytes = scratch;
+    p->scratch_bytes = scratch_bytes;
     p->threads = threads;
     p->row_addresses = addresses;
     p->planned_batch = 0;
-    poison_gaps(p);
+    poison_gaps(p, scratch);
     resolve(p);
     return FF_OK;
 }

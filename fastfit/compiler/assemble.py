@@ -34,7 +34,6 @@ class Assembly:
     """
 
     def __init__(self, builder, batch):
-        self.engine = builder.engine
         self.storages = list(builder.storages)
         self.hosts = list(builder.hosts)
         self.plan = schedule(builder, batch)
@@ -48,7 +47,6 @@ class Assembly:
             row["op"], row["every"], row["counter"], row["state"] = OPS[op]["id"], every, counter, state
             row["h"][: len(h)] = h
         ordered = [ins for stage in self.plan.stages for group in stage for ins in group.instructions]
-        self.commit_hosts = frozenset(ins.d[0] for ins in ordered if ins.op == "host" and ins.phase)
         self.instructions = np.zeros(len(ordered), _core.INSTR)
         for row, ins in zip(self.instructions, ordered, strict=True):
             _instruction(row, ins)
@@ -71,12 +69,8 @@ class Assembly:
                 at += len(group.instructions)
                 group_at += 1
             self.stages[s + 1] = group_at
-        self.when = np.array([stage[0].instructions[0].when for stage in self.plan.stages], _core.WHEN)
-
-    def make(self, rows):
-        """A core program for batches of up to `rows` rows."""
-        return _core.Program(
-            self.engine,
+        self.description = _core.Description(
+            builder.engine,
             self.instructions,
             self.groups,
             self.stages,
@@ -88,10 +82,13 @@ class Assembly:
             self.storages,
             self.plan.commit,
             self.hosts,
-            rows,
-            self.commit_hosts,
-            self.when,
+            commit_hosts=frozenset(ins.d[0] for ins in ordered if ins.op == "host" and ins.phase),
+            when=np.array([stage[0].instructions[0].when for stage in self.plan.stages], _core.WHEN),
         )
+
+    def make(self, rows):
+        """A core program for batches of up to `rows` rows."""
+        return _core.Program(self.description, rows)
 
 
 def _columns(columns):
@@ -108,9 +105,10 @@ def _slots(builder):
     arena = []
     for power in range(_core.POWERS):
         used = [i for i, s in enumerate(builder.slots) if s.power == power and s.first >= 0]
-        # per-row offsets need 4 bytes only: the core reserves rows in multiples of 16
-        align = 64 if power == 0 else 4
-        gap = GAP if power == 0 else -(-GAP // 16)
+        # the core reserves rows in multiples, which align what counts by rows
+        multiple = 1 if power == 0 else _core.SIZES["row_multiple"]
+        align = max(4, _core.SIZES["align"] // multiple)
+        gap = -(-GAP // multiple)
         offsets, total = place(
             [builder.slots[i].bytes for i in used],
             [(builder.slots[i].first, builder.slots[i].last) for i in used],

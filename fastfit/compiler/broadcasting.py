@@ -4,8 +4,11 @@ from math import prod
 
 import numpy as np
 
+from fastfit._core import CODES
 from fastfit.compiler.lower import leading, rows_and_width, shape_of
 from fastfit.graph.tensor import KerasTensor
+
+BROADCAST = CODES["broadcast"]
 
 
 def broadcast(out, *shapes):
@@ -42,13 +45,13 @@ def _mode(out, shape, cut):
     head, tail = shape[:cut], shape[cut:]
     ones = all(n == 1 for n in head)
     if shape == out:
-        return 0
+        return BROADCAST["full"]
     if ones and all(n == 1 for n in tail):
-        return 3
+        return BROADCAST["one"]
     if ones and tail == out[cut:]:
-        return 1
+        return BROADCAST["row"]
     if head == out[:cut] and all(n == 1 for n in tail):
-        return 2
+        return BROADCAST["column"]
     return None
 
 

@@ -12,7 +12,7 @@ from fastfit import _core
 from fastfit.compiler.operands import OPERANDS, OPS
 
 # Rows of a weight gradient's block; row tiles are whole blocks. Their values should stay in L1.
-PART_ROWS = 128
+PART_ROWS = _core.SIZES["part_rows"] // 2
 
 
 

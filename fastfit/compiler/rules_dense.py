@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from fastfit._core import CODES
 from fastfit.compiler import neighbours
 from fastfit.compiler.builder import OPS, PART_ROWS
 from fastfit.compiler.lower import is_f32, leading, rule
 from fastfit.graph.tensor import KerasTensor
+
+GRADIENT = CODES["gradient"]
 
 
 @rule("dense")
@@ -61,7 +64,7 @@ def dense_dw(low, node):
     if not is_f32(x, dy, g):
         return False
     low.places[id(g)] = low.b.slot(g.shape)
-    emit_dw(low, node, low.places[id(g)], 0)
+    emit_dw(low, node, low.places[id(g)], GRADIENT["store"])
     return None
 
 
@@ -70,7 +73,7 @@ def emit_dw(low, node, gradient, mode, update=(), variant=0, phase=0):
     x, dy = node.inputs[:2]
     k, n = node.outputs[0].shape
     mul, fix = leading(dy.shape[:-1])
-    if in_parts(low, k, n, mul, fix) and mode != 1:
+    if in_parts(low, k, n, mul, fix) and mode != GRADIENT["add"]:
         operands = low.rows_of(x), low.place(dy)
         emit_parts(low, "dense_dw_sum", operands, (k, n), mul, gradient, mode, update, variant, phase)
         return
@@ -81,7 +84,7 @@ def emit_dw(low, node, gradient, mode, update=(), variant=0, phase=0):
         rows=(mul, fix),
         cut="weight",
         cost=2.0 * mul * k * n,
-        cost_fix=25.0 * k * n * (mode == 2),
+        cost_fix=25.0 * k * n * (mode == GRADIENT["update"]),
         phase=phase,
     )
 
@@ -120,7 +123,7 @@ def emit_parts(low, total, operands, shape, mul, gradient, mode, update=(), vari
         rows=(mul, 0),
         cut="weight",
         cost=1.0 * mul * floats,
-        cost_fix=25.0 * k * n * (mode == 2),
+        cost_fix=25.0 * k * n * (mode == GRADIENT["update"]),
         phase=phase,
     )
 
@@ -131,7 +134,7 @@ def dense_db(low, node):
         return None
     if not is_f32(node.inputs[0]):
         return False
-    emit_db(low, node, low.out(node.outputs[0]), 0)
+    emit_db(low, node, low.out(node.outputs[0]), GRADIENT["store"])
     return None
 
 
@@ -140,7 +143,7 @@ def emit_db(low, node, gradient, mode, update=(), variant=0, phase=0):
     dy = node.inputs[0]
     n = dy.shape[-1]
     mul, fix = leading(dy.shape[:-1])
-    if in_parts(low, 1, n, mul, fix) and mode != 1:
+    if in_parts(low, 1, n, mul, fix) and mode != GRADIENT["add"]:
         emit_parts(low, "dense_db_sum", (None, low.place(dy)), (1, n), mul, gradient, mode, update, variant, phase)
         return
     low.b.emit(
@@ -150,6 +153,6 @@ def emit_db(low, node, gradient, mode, update=(), variant=0, phase=0):
         rows=(mul, fix),
         cut="weight",
         cost=2.0 * mul * n,
-        cost_fix=25.0 * n * (mode == 2),
+        cost_fix=25.0 * n * (mode == GRADIENT["update"]),
         phase=phase,
     )

@@ -4,21 +4,14 @@ from math import prod
 
 import numpy as np
 
+from fastfit._core import CODES
 from fastfit.compiler.broadcasting import aligned, broadcast, spread
 from fastfit.compiler.builder import OPS
 from fastfit.compiler.lower import is_op, leading, part_of_batch, rows_and_width, rule, shape_of
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
 
-# Codes of the operations of int_binary and int_compare, in the order of the op table's text.
-INT_BINARY = {
-    name: code
-    for code, name in enumerate(
-        "add subtract multiply maximum minimum floor_divide mod bitwise_and bitwise_or bitwise_xor bitwise_left_shift "
-        "bitwise_right_shift gcd lcm".split()
-    )
-}
-INT_COMPARE = {name: code for code, name in enumerate(("equal", "not_equal", "less", "less_equal"))}
+INT_BINARY, INT_COMPARE = CODES["int_binary"], CODES["int_compare"]
 MIRRORED = {"greater": "less", "greater_equal": "less_equal"}
 LOGICAL = ("logical_and", "logical_or", "logical_xor")
 # What keeps conditions conditions: as 0 and 1 the arithmetic is the same.

@@ -4,6 +4,7 @@ from math import prod
 
 import numpy as np
 
+from fastfit._core import CODES
 from fastfit.compiler import rules_dense
 from fastfit.compiler.broadcasting import emit_map
 from fastfit.compiler.lower import leading, rows_and_width, rule
@@ -22,8 +23,8 @@ FLOAT = {
     "any": (("max_last",), ("extreme_rows", 0)),
     "all": (("min_last",), ("extreme_rows", 1)),
 }
-CUMULATE = {name: code for code, name in enumerate(("cumsum", "cumprod", "cummax", "cummin"))}
-INT = {name: (("int_last", code), ("int_rows", code)) for code, name in enumerate(("sum", "max", "min"))}
+CUMULATE = CODES["running"]
+INT = {name: (("int_last", code), ("int_rows", code)) for name, code in CODES["reduction"].items()}
 
 
 @rule("sum", "mean", "max", "min", "prod", "any", "all", "count_nonzero", attrs="axis keepdims")

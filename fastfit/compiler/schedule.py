@@ -21,8 +21,8 @@ BIG = 1.0e6
 MANY_ROWS = 512
 # Weights that move from cache to cache in a few microseconds, no more than a stage costs.
 FEW_BYTES = 1 << 16
-# Rows from which the kernel of a weight gradient packs x (FF_DW_PACK_ROWS).
-PACK_ROWS = 96
+# Rows from which the kernel of a weight gradient packs x.
+PACK_ROWS = _core.SIZES["dw_pack_rows"]
 # FLOPs that a tile should have at least: claiming one costs about 0.1 us.
 TILE = 4.0e5
 

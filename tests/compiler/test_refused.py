@@ -315,6 +315,21 @@ def test_refuses_the_program_changed(base, act):
         text.build()
 
 
+def test_a_description_and_its_fields_are_the_same():
+    """Program takes a description, or its fields in their order with the rows among them."""
+    engine, none = _core.Engine("generic", 1), np.zeros(0, _core.COLUMN)
+    ins, groups, slots = np.zeros(1, _core.INSTR), np.zeros(1, _core.GROUP), np.array([(1, 0, 12)], _core.SLOT)
+    ins[0]["op"], ins[0]["count"], ins[0]["row_mul"], ins[0]["d"][0] = T["fill"]["id"], 1, 1, 3
+    ins[0]["p"][0], groups[0]["end"] = (SLOT, 0), 1
+    fields = [engine, ins, groups, [0, 1], slots, none, none, np.zeros(0, _core.VARIANT), (0, 12, 0, 0), [], 1, []]
+    made = [_core.Program(_core.Description(*fields), 5), _core.Program(*fields, 5), _core.Program(*fields, rows=5)]
+    assert len({p.explain(4) for p in made}) == 1 and all(p.rows == 5 for p in made)
+    with pytest.raises(TypeError):
+        _core.Program(_core.Description(*fields[:-1]), 5)
+    with pytest.raises(ValueError, match="when needs 1"):
+        _core.Program(*fields, 5, when=np.zeros(2, _core.WHEN))
+
+
 def test_works_in_place_where_the_row_says_so():
     text = elementwise()
     text.instructions[0]["p"] = [(SLOT, 1), (SLOT, 1)]

@@ -257,8 +257,8 @@ static void make_one(text *t, uint64_t number, size_t nr)
         }
     }
     t->groups[0] = (ff_group){.begin = 0, .end = 1};
-    if (by_row) t->groups[0].row_block = f.blocks == FF_NOWHERE ? 1 + below(30) : in->d[f.block_rows] * (1 + below(3));
-    if ((info->shape == FF_SHAPE_GRID || info->shape == FF_SHAPE_WEIGHT) && below(2)) {
+    if (by_row) t->groups[0].row_block = f.blocks == FF_NOWHERE || below(4) == 0 ? 1 + below(30) : in->d[f.block_rows] * (1 + below(3));
+    if (info->shape >= FF_SHAPE_GRID && info->shape <= FF_SHAPE_COLUMNS && below(2)) {
         t->groups[0].unit_block = nr * (1 + below(3));
         t->groups[0].units = in->d[f.units];
     }

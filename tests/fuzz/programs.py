@@ -137,7 +137,7 @@ def write(path, found):
     for a, rows in found:
         out.append(struct.pack("3Q", rows, a.plan.commit, len(a.hosts)) + struct.pack("4Q", *a.arena))
         out += [counted(a.instructions), counted(a.groups), struct.pack("Q", len(a.stages) - 1)]
-        out += [padded(a.stages.tobytes()), padded(a.when.tobytes())]
+        out += [padded(a.stages.tobytes()), padded(a.description.when.tobytes())]
         out += [counted(c) for c in (a.slots, a.sources, a.sinks, a.variants)]
         out.append(struct.pack("Q", len(a.storages)))
         for storage in a.storages:
@@ -155,7 +155,7 @@ class Driver:
         )
         self.corpus, self.progress, self.seed = folder / "corpus", folder / "progress", seed
         found = assemblies()
-        isa = found[0][0].engine.isa
+        isa = found[0][0].description.engine.isa
         write(self.corpus, found)
         self.environment = {
             **os.environ,

@@ -50,7 +50,6 @@ V_INLINE vm v_le(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
 V_INLINE vm v_gt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 V_INLINE vm v_ge(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }
 V_INLINE vm v_eq(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
-V_INLINE vm v_ne(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_NEQ_OQ); }
 V_INLINE vm v_isnan(vf a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
 V_INLINE vf v_sel(vm m, vf a, vf b) { return _mm256_blendv_ps(b, a, m); }
 V_INLINE vm v_mand(vm a, vm b) { return _mm256_and_ps(a, b); }
@@ -77,7 +76,6 @@ V_INLINE vi vi_mul_wide(vi a, uint32_t factor, vi *low)
 }
 #define vi_shl(v, n) _mm256_slli_epi32((v), (n))
 #define vi_shr(v, n) _mm256_srli_epi32((v), (n))
-#define vi_sar(v, n) _mm256_srai_epi32((v), (n))
 V_INLINE vi v_asi(vf a) { return _mm256_castps_si256(a); }
 V_INLINE vf v_asf(vi a) { return _mm256_castsi256_ps(a); }
 

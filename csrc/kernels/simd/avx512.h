@@ -85,7 +85,6 @@ V_INLINE vm v_le(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 V_INLINE vm v_gt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 V_INLINE vm v_ge(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
 V_INLINE vm v_eq(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
-V_INLINE vm v_ne(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_OQ); }
 V_INLINE vm v_isnan(vf a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 V_INLINE vf v_sel(vm m, vf a, vf b) { return _mm512_mask_mov_ps(b, m, a); }
 V_INLINE vm v_mand(vm a, vm b) { return (vm)(a & b); }
@@ -112,8 +111,6 @@ V_INLINE vi vi_mul_wide(vi a, uint32_t factor, vi *low)
 }
 #define vi_shl(v, n) _mm512_slli_epi32((v), (n))
 #define vi_shr(v, n) _mm512_srli_epi32((v), (n))
-#define vi_sar(v, n) _mm512_srai_epi32((v), (n))
-V_INLINE vi vi_min(vi a, vi b) { return _mm512_min_epi32(a, b); }
 V_INLINE vi vi_max(vi a, vi b) { return _mm512_max_epi32(a, b); }
 /* table[i mod 32] for each lane: what makes short polynomials by parts pay */
 #define FF_TABLE32 1

@@ -15,7 +15,7 @@
  * within 1 ulp for x >= 0; below, anything. v_recip_root(x, c) =
  * 1 / (2 sqrt(x) + c) for x >= 0 and c > 0; it may be 0 where x is 0. Comparisons with nan are false.
  * v_many: is any lane on? v_round ties to even, v_toi does the same for |x| < 2^31.
- * vi_shr shifts in zeros, vi_sar the sign; the count is a constant. vi_mul_wide: the
+ * vi_shr shifts in zeros; the count is a constant. vi_mul_wide: the
  * upper halves of the products of unsigned lanes, all of one factor; low gets the lower.
  * v_hsum and v_hmax fold halves onto each other until one lane is left.
  * v_transpose(r): r[i][j] and r[j][i] change places. v_load_transpose(p, step, r) does so
@@ -92,7 +92,6 @@ V_INLINE vm v_le(vf a, vf b) { return a <= b; }
 V_INLINE vm v_gt(vf a, vf b) { return a > b; }
 V_INLINE vm v_ge(vf a, vf b) { return a >= b; }
 V_INLINE vm v_eq(vf a, vf b) { return a == b; }
-V_INLINE vm v_ne(vf a, vf b) { return (a < b) | (a > b); }
 V_INLINE vm v_isnan(vf a) { return a != a; }
 V_INLINE vm v_mand(vm a, vm b) { return a & b; }
 V_INLINE vm v_mor(vm a, vm b) { return a | b; }
@@ -130,7 +129,6 @@ V_INLINE vi vi_mul_wide(vi a, uint32_t factor, vi *low)
 }
 #define vi_shl(v, n) ((vi)((ff_vu)(v) << (n)))
 #define vi_shr(v, n) ((vi)((ff_vu)(v) >> (n)))
-#define vi_sar(v, n) ((vi)(v) >> (n))
 
 V_INLINE float v_hsum(vf v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 V_INLINE float v_hmax(vf v)

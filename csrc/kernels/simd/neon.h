@@ -65,7 +65,6 @@ V_INLINE vm v_le(vf a, vf b) { return vcleq_f32(a, b); }
 V_INLINE vm v_gt(vf a, vf b) { return vcgtq_f32(a, b); }
 V_INLINE vm v_ge(vf a, vf b) { return vcgeq_f32(a, b); }
 V_INLINE vm v_eq(vf a, vf b) { return vceqq_f32(a, b); }
-V_INLINE vm v_ne(vf a, vf b) { return vorrq_u32(vcltq_f32(a, b), vcgtq_f32(a, b)); }
 V_INLINE vm v_isnan(vf a) { return vmvnq_u32(vceqq_f32(a, a)); }
 V_INLINE vf v_sel(vm m, vf a, vf b) { return vbslq_f32(m, a, b); }
 V_INLINE vm v_mand(vm a, vm b) { return vandq_u32(a, b); }
@@ -93,7 +92,6 @@ V_INLINE vi vi_mul_wide(vi a, uint32_t factor, vi *low)
 }
 #define vi_shl(v, n) vshlq_n_s32((v), (n))
 #define vi_shr(v, n) vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(v), (n)))
-#define vi_sar(v, n) vshrq_n_s32((v), (n))
 V_INLINE vi v_asi(vf a) { return vreinterpretq_s32_f32(a); }
 V_INLINE vf v_asf(vi a) { return vreinterpretq_f32_s32(a); }
 
