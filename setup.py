@@ -119,7 +119,11 @@ def extensions(libraries):
         libraries=[name for name, _ in libraries],
         extra_compile_args=flags,
         extra_link_args=link,
-        depends=[source for _, info in libraries for source in info["sources"]] + headers(),
+        depends=[
+            "fastfit/_core_layouts.pxi",
+            *(source for _, info in libraries for source in info["sources"]),
+            *headers(),
+        ],
     )
     watch = Extension(
         "fastfit._watch",

@@ -89,7 +89,7 @@ class TestBuilt:
         assert any(name.startswith("fastfit/_core.") and name.endswith((".so", ".pyd")) for name in names)
         assert {"fastfit/datasets/data/digits.npz", "fastfit/datasets/data/README.txt"} <= set(names)
         assert not [name for name in names if "test" in name.split("/")[1] or "benchmark" in name]
-        assert not [name for name in names if name.endswith((".c", ".h", ".inc", ".a", ".o", ".pyx"))]
+        assert not [name for name in names if name.endswith((".c", ".h", ".inc", ".a", ".o", ".pyx", ".pxi"))]
 
     def test_wheel_runs(self, wheel, tmp_path):
         with zipfile.ZipFile(wheel) as archive:
