@@ -313,4 +313,3 @@ def _copy(low, source, target, x, phase=0):
     n = prod(x.shape)
     op, d = ("copy64", (n,)) if x.dtype == "float64" else ("copy_cols", (n, n, 0, 0, n))
     low.b.emit(op, [source, target], d, rows=(0, 1), cut="whole", cost_fix=n, phase=phase)
-

@@ -11,6 +11,7 @@ from fastfit.graph.array import as_array, plain
 from fastfit.graph.shapes import rows_each
 from fastfit.graph.tensor import KerasTensor, Node, Operand, Shape
 from fastfit.graph.trace import current
+from fastfit.utils.warn import user_frame, warn_user
 
 OPS = {}
 
@@ -256,6 +257,8 @@ def _node(op, inputs, attrs):
     if op.by_row and len(inputs) > 1:
         inputs = _meet_batch(inputs, attrs.get("axis", 0) if op.name == "concatenate" else None)
     result = op.shape(*[_spec(x, dtype) for x in inputs], **attrs)
+    if op.elementwise and len(inputs) > 1:
+        _warn_of_pairs(inputs)
     if isinstance(result, list):
         outputs = [KerasTensor(_with_rows(s, op, inputs), d) for s, d in result]
         Node(op, inputs, attrs, outputs)
@@ -263,6 +266,26 @@ def _node(op, inputs, attrs):
     output = KerasTensor(_with_rows(result[0], op, inputs), result[1])
     Node(op, inputs, attrs, [output])
     return output
+
+
+def _warn_of_pairs(inputs):
+    """Warn where the rows of one operand meet an axis of size 1 of another: (n,) and (n, 1) give (n, n)."""
+    shapes = [x.shape for x in inputs if isinstance(x, KerasTensor) and x.shape[:1] == (None,)]
+    for short in shapes:
+        for long in shapes:
+            place = len(long) - len(short)
+            if place > 0 and long[place] == 1:
+                _, frame = user_frame()
+                line = frame.f_code.co_filename, frame.f_lineno
+                said = current().__dict__.setdefault("pairs_said", set()) if current() is not None else set()
+                if line not in said:
+                    said.add(line)
+                    warn_user(
+                        f"Shapes {tuple(long)} and {tuple(short)} are broadcast: every row meets all rows of the "
+                        "batch, as in NumPy. Reshape one of them if that is not meant. "
+                        f"Received: line {line[1]} of {line[0]}"
+                    )
+                return
 
 
 def _shape_of(x):

@@ -148,6 +148,11 @@ class Variable(Watched, Operand):
         trace = current()
         if isinstance(value, Variable):
             value = value.value
+        if value is None:
+            raise ValueError(
+                f"Variable {self.path!r} cannot be None: does the function that gave its value, such as a constraint, "
+                "return one? Received: None"
+            )
         symbolic = isinstance(value, KerasTensor)
         if symbolic and trace is None:
             raise ValueError(

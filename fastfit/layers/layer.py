@@ -32,6 +32,7 @@ from fastfit.layers.shapes import (
 from fastfit.layers.tracking import Tracked
 from fastfit.utils import limits, nest
 from fastfit.utils.naming import auto_name, name_scope
+from fastfit.utils.returned import must_return
 from fastfit.utils.suggestions import did_you_mean
 
 _LEGACY_KEYWORDS = ("input_shape", "input_dim", "batch_input_shape", "weights", "autocast")
@@ -337,9 +338,12 @@ class Layer(Described, KerasMembers, Tracked):
             if context.depth == 1:
                 self._clear_losses()
             outputs = self.call(*args, **kwargs)
+            if outputs is None:
+                must_return(outputs, f"`call()` of {type(self).__name__} '{self.name}'", "the outputs")
             if self.activity_regularizer is not None:
                 for output in nest.flatten(outputs):
-                    self.add_loss(self.activity_regularizer(output) / apply("batch_size", output))
+                    penalty = _penalty(self.activity_regularizer(output), self.activity_regularizer, self.name)
+                    self.add_loss(penalty / apply("batch_size", output))
             self._pass_mask(first, mask if mask is not None else kwargs.get("mask"), outputs)
             if context.depth == 1 and trace.current() is None:
                 # The context forgets masks now; arrays take theirs with them.
@@ -407,7 +411,8 @@ class Layer(Described, KerasMembers, Tracked):
             layer._losses.clear()
 
     def _regularization_losses(self):
-        return [v.regularizer(v) for v in self.trainable_weights if getattr(v, "regularizer", None) is not None]
+        with_one = [v for v in self.trainable_weights if getattr(v, "regularizer", None) is not None]
+        return [_penalty(v.regularizer(v), v.regularizer, v.path) for v in with_one]
 
     @property
     def losses(self):
@@ -429,6 +434,13 @@ def _cast_with_mask(x, dtype):
     if mask is not None:
         set_mask(y, mask)
     return y
+
+
+def _penalty(value, regularizer, where):
+    """What a regularizer gave, which must be something."""
+    return must_return(
+        value, f"The regularizer {getattr(regularizer, '__name__', regularizer)!r} of '{where}'", "a penalty"
+    )
 
 
 def _by_name(parameters):

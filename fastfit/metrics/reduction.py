@@ -8,6 +8,7 @@ from fastfit.graph.op import apply
 from fastfit.losses.loss import apply_mask, squeeze_or_expand_to_same_rank, to_float
 from fastfit.metrics.metric import STATE, Metric
 from fastfit.utils.registry import deserialize_keras_object, serialize_keras_object
+from fastfit.utils.returned import must_return
 from fastfit.utils.signatures import constructor_of, parameters_now
 
 
@@ -129,6 +130,7 @@ class MeanMetricWrapper(Mean):
         """Add a batch."""
         mask = get_mask(y_pred)
         values = self._fn(y_true, without_mask(y_pred), **parameters_now(self, self._fn_kwargs))
+        must_return(values, f"The function of metric '{self.name}'", "values")
         if mask is not None:
             sample_weight = apply_mask(sample_weight, mask, self._dtype, "sum")
         super().update_state(values, sample_weight)

@@ -10,6 +10,7 @@ from fastfit.ops.families import unary
 from fastfit.ops.reduction import moments  # noqa: F401  Keras has it here too
 from fastfit.ops.sequences import depth_to_space, fold, psnr, space_to_depth, unfold  # noqa: F401
 from fastfit.ops.shaping import split, transpose
+from fastfit.utils.warn import warn_user
 
 relu = unary("relu", "Return max(x, 0).")
 sigmoid = unary("sigmoid", "Return 1 / (1 + exp(-x)).")
@@ -183,6 +184,12 @@ def softmax(x, axis=-1):
         return apply("reshape_like", apply("softmax", apply("reshape", x, newshape=(-1,)), axis=-1), x)
     if isinstance(axis, (tuple, list)):
         return _flat_axes(softmax, x, axis)
+    shape = x.shape if hasattr(x, "shape") else np.shape(x)
+    if shape and shape[int(axis)] == 1:
+        warn_user(
+            f"A softmax over an axis of size 1 is always 1. Did you mean to use a sigmoid instead? Received: "
+            f"axis={axis} of a tensor of shape {tuple(shape)}"
+        )
     return apply("softmax", x, axis=int(axis))
 
 

@@ -38,6 +38,21 @@ def as_number(value, name):
     return float(value)
 
 
+def as_rate(value):
+    """Return a learning rate as a float; ValueError if it is no number, negative, or not finite."""
+    rate = as_number(value, "learning_rate")
+    check_rates(np.asarray(rate), value)
+    return rate
+
+
+def check_rates(rates, received, first=0):
+    """Raise ValueError unless all learning rates, of the steps from ``first`` on, are finite and not negative."""
+    good = (rates >= 0) & (rates < np.inf)
+    if not np.all(good):
+        step = "" if not rates.ndim else f", which gives {rates[np.argmin(good)]} for step {first + np.argmin(good)}"
+        raise ValueError(f"A learning rate must be a finite number >= 0. Received: learning_rate={received}{step}")
+
+
 def drop_missing(grads, variables):
     """Return gradients and variables without those that have no gradient; ValueError if none has one."""
     missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]

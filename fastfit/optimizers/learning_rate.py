@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastfit.graph.variable import Variable
-from fastfit.optimizers.helpers import as_number
+from fastfit.optimizers.helpers import as_rate, check_rates
 from fastfit.optimizers.schedules import LearningRateSchedule
 from fastfit.utils.dtypes import float_dtype
 
@@ -13,8 +13,16 @@ AHEAD, AHEAD_BY_STEP = 4096, 64
 
 def rate_variable(value):
     """Return a variable of a learning rate, in floatx."""
-    value = np.asarray(as_number(value, "learning_rate"), float_dtype())
+    value = np.asarray(as_rate(value), float_dtype())
     return Variable(value, dtype=value.dtype, trainable=False, name="learning_rate")
+
+
+def _given(function, *step):
+    """The number that a function or schedule gives."""
+    rate = function(*step)
+    if rate is None:
+        raise ValueError(f"A learning rate must be a number. Received: None from {function}, which may lack a `return`")
+    return float(rate)
 
 
 class HasLearningRate:
@@ -43,7 +51,7 @@ class HasLearningRate:
                 "should instantiate the optimizer with a float `learning_rate` argument."
             )
         if isinstance(self._learning_rate, Variable):
-            self._learning_rate.assign(as_number(value, "learning_rate"))
+            self._learning_rate.assign(as_rate(value))
         else:
             self._learning_rate = rate_variable(value)
 
@@ -98,11 +106,12 @@ class HasLearningRate:
             if self._learning_rate.takes_arrays:
                 rates = np.asarray(self._learning_rate(steps), "float64")
             else:
-                rates = np.array([float(self._learning_rate(s)) for s in steps])
+                rates = np.array([_given(self._learning_rate, s) for s in steps])
         elif isinstance(self._learning_rate, Variable):
             rates = np.full(count, float(self._learning_rate.numpy()))
         else:
-            rates = np.array([float(self._learning_rate()) for _ in range(count)])
+            rates = np.array([_given(self._learning_rate) for _ in range(count)])
+        check_rates(rates, self._learning_rate, first)
         if self.decay:
             rates = rates / (1.0 + self.decay * np.arange(first, first + count))
         return np.broadcast_to(rates, (count,)).astype("float32")

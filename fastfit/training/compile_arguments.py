@@ -10,6 +10,7 @@ from fastfit import losses as losses_module
 from fastfit import metrics as metrics_module
 from fastfit import ops
 from fastfit._watch import Watched
+from fastfit.training.pairs import check_loss
 from fastfit.utils.naming import to_snake_case
 
 ACCURACY = ("accuracy", "acc")
@@ -45,6 +46,7 @@ class OutputLoss(Watched):
 
     def __call__(self, y, y_pred, sample_weight):
         function = self.resolve(y, y_pred)
+        check_loss(function, y, y_pred)
         if sample_weight is not None and len(sample_weight.shape) == 1:
             for _ in y_pred.shape[2:]:  # one weight per sample is for all its time steps
                 sample_weight = ops.expand_dims(sample_weight, -1)

@@ -18,6 +18,7 @@ from fastfit.graph.variable import Variable
 from fastfit.optimizers.schedules import LearningRateSchedule
 from fastfit.utils import nest
 from fastfit.utils.py_dataset import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from fastfit.utils.returned import must_return
 
 
 def gradients(loss, variables):
@@ -129,7 +130,8 @@ def call_compute_loss(model, x, y, y_pred, sample_weight, training):
     parameters = inspect.signature(model.compute_loss).parameters
     takes = "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     extra = {"training": training} if takes else {}
-    return model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **extra)
+    loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **extra)
+    return must_return(loss, f"`compute_loss()` of {type(model).__name__} '{model.name}'", "the loss")
 
 
 def trace_custom(model, kind, x, y, w):

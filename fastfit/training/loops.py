@@ -12,6 +12,7 @@ from fastfit.data.make import validates_after
 from fastfit.training import custom_step, prepare
 from fastfit.training.arguments import FitArguments
 from fastfit.training.between import between_steps
+from fastfit.training.oddities import warn_of_labels, warn_of_loss
 from fastfit.training.resume import Run
 from fastfit.training.runner import Runner
 from fastfit.utils import nest, seeds
@@ -22,8 +23,7 @@ def fit(model, given):
     train, valid = prepare.training_data(model, given)
     feed = feed_for(model, "train", train)
     valid_feed = feed_for(model, "test", valid, later=True) if valid is not None else None
-    if not model.trainable_variables:
-        warnings.warn("The model has no trainable weights: nothing is updated.", stacklevel=3)
+    warn_of_labels(model, train)
     callbacks = callback_list(
         model, given, given.steps_per_epoch or feed.steps, train, epochs=given.epochs, validates=valid is not None
     )
@@ -47,7 +47,7 @@ def run_epochs(model, feed, valid_feed, callbacks, given):
     callbacks.on_train_begin()
     if run.is_over:
         return run.logs
-    first = model._initial_epoch
+    first, said = model._initial_epoch, False
     for epoch in range(first if first is not None else given.initial_epoch, given.epochs):
         model.reset_metrics()
         run.epoch, run.done = epoch, 0
@@ -59,6 +59,7 @@ def run_epochs(model, feed, valid_feed, callbacks, given):
             callbacks.on_empty_epoch_end(epoch)
             break
         run.logs = model._logs("train")
+        said = said or warn_of_loss(model, feed, epoch, run.logs)
         if valid_feed is not None and validates_after(epoch, given.validation_freq):
             val = test_pass(model, valid_feed, callbacks, given.validation_steps)
             run.logs.update({f"val_{k}": v for k, v in val.items()})

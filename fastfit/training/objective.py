@@ -12,8 +12,10 @@ from fastfit.graph.differentiate import blocking_ops
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
 from fastfit.metrics import Mean
+from fastfit.training.pairs import check_metric
 from fastfit.utils import nest
 from fastfit.utils.naming import name_scope
+from fastfit.utils.returned import must_return
 
 
 class Objective:
@@ -117,7 +119,17 @@ class Objective:
                 m.warn_if_ambiguous(self._output_losses[m.output].function)
             _widen(metric, y_pred[m.output])
             with name_scope(m.key or m.name, absolute=True):
-                metric.update_state(target, y_pred[m.output], sample_weight=w[m.output] if m.weighted else None)
+                weight = w[m.output] if m.weighted else None
+                try:
+                    check_metric(metric, target, y_pred[m.output])
+                    metric.update_state(target, y_pred[m.output], sample_weight=weight)
+                except (ValueError, TypeError, NotImplementedError) as error:
+                    if type(error) in (ValueError, TypeError, NotImplementedError):
+                        name = self._known_output_names()[m.output]
+                        shapes = f"y_true.shape={tuple(target.shape)}, y_pred.shape={tuple(y_pred[m.output].shape)}"
+                        shapes = "" if "shape=" in str(error) else f" Received: {shapes}"
+                        error.args = (f"In the metric '{m.key}' of output '{name}': {error}{shapes}",)
+                    raise
 
     def _usable_gradients(self, pairs, loss, read):
         """Drop variables that the loss does not depend on, with a warning; all of them is an error.
@@ -184,7 +196,7 @@ class Objective:
         logs = {}
         number = (lambda value: value) if traced else _number
         for key, metric in self._shown():
-            value = metric.result()
+            value = must_return(metric.result(), f"`result()` of metric '{key}'", "its value")
             if isinstance(value, dict):
                 logs.update({k: number(v) for k, v in value.items()})
             else:

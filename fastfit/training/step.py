@@ -10,6 +10,8 @@ from fastfit.graph.op import apply
 from fastfit.graph.tensor import make_input
 from fastfit.training import custom_step
 from fastfit.utils import nest
+from fastfit.utils.returned import must_return
+from fastfit.utils.warn import warn_user
 
 
 class Step:
@@ -82,6 +84,8 @@ def trace_step(model, kind, x, y, w, batch):
         if optimizer is model.optimizer:
             optimizer.build(model.trainable_variables)
         optimizer.check_known([v for v, _ in grads])
+    if kind == "train" and not grads and not _changes(model, updates):
+        warn_user("The model has no trainable weights in this step: nothing is updated.")
     compiled = compiler.compile_program(
         feeds, updates=updates, optimizer=optimizer, gradients=grads, batch=batch, counts=counts
     )
@@ -89,11 +93,18 @@ def trace_step(model, kind, x, y, w, batch):
     return Step(compiled, [(c, classes, names[owners[c]]) for c, classes in sorted(compiled.labels.items())])
 
 
+def _changes(model, updates):
+    """Whether a step of the user's, without gradients, sets weights by itself: of this model, or trainable ones."""
+    weights = {id(v) for v in model.variables} if custom_step.is_custom(model, "train") else ()
+    return any(id(v) in weights or (weights and v.trainable) for v, _ in updates)
+
+
 def _trace_outputs(model, feeds, x, batch):
     """The program of predict."""
     with trace.Trace():
         if custom_step.is_custom(model, "predict"):
             y_pred = model.predict_step((model._pack_inputs(x),))
+            must_return(y_pred, f"`predict_step()` of {type(model).__name__} '{model.name}'", "the outputs")
             model.__dict__["_predict_struct"] = nest.map_structure(lambda t: None, y_pred)
         else:
             y_pred = model._call_for_step(x, training=False)

@@ -231,9 +231,10 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         unnamed = self.compiled and self._known_output_names() is None
         if self.built and (not unnamed or owns_loss(self)):
             return
-        outputs = self.compute_output_spec(
-            nest.map_structure(lambda a: make_input((None, *a.shape[1:]), without_values(a.dtype.name)), x)
-        )
+        inputs = nest.map_structure(lambda a: make_input((None, *a.shape[1:]), without_values(a.dtype.name)), x)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Shapes .* are broadcast")  # said when the step is traced
+            outputs = self.compute_output_spec(inputs)
         if unnamed and self._graph_model() is None:
             self.__dict__["_settled_struct"] = nest.map_structure(lambda t: None, outputs)
             if not owns_loss(self):

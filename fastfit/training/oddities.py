@@ -1,0 +1,82 @@
+"""What training goes on with, and yet nobody can have meant: labels that are none, and a loss that is no number."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastfit import losses
+from fastfit.training.prepare import Arrays
+from fastfit.utils.warn import warn_user
+
+_BINARY = (
+    *(losses.BinaryCrossentropy, losses.BinaryFocalCrossentropy),
+    *(losses.binary_crossentropy, losses.binary_focal_crossentropy),
+)
+
+
+def warn_of_labels(model, data):
+    """Warn of targets outside of [0, 1] beside a binary crossentropy, which then has no least value.
+
+    data : `Arrays` or `Batches`; of the latter the first batch is looked at.
+    """
+    y = data.y if isinstance(data, Arrays) else data.data.peek()[1]
+    for o, target, name in zip(model._output_losses or (), y, model._known_output_names() or (), strict=False):
+        binary = o.function in _BINARY or isinstance(o.function, _BINARY[:2])
+        if binary and target is not None and target.size:
+            low, high = target.min(), target.max()
+            if low < 0 or high > 1:
+                warn_user(
+                    f"The targets of output '{name}' go into a binary crossentropy, but are not all in [0, 1]: it has "
+                    f"no least value then. Received: values from {low} to {high}"
+                )
+
+
+def warn_of_loss(model, feed, epoch, logs):
+    """Warn of a loss that is NaN or infinite: of the epoch in which it first is, and of what it came in with.
+
+    Looked for when it has happened, so that a run without it pays for one comparison per epoch.
+    """
+    loss = logs.get("loss")
+    if np.ndim(loss) or loss is None or np.isfinite(loss):
+        return False
+    warn_user(f"The loss is {loss} from epoch {epoch + 1} on. {_source(model, feed)} Received: loss={loss}")
+    return True
+
+
+def _source(model, feed):
+    if hasattr(feed, "runner"):
+        names = model._known_output_names() or [None]
+        groups = [("x", None), ("y", "output"), ("sample_weight", "output")]
+        for (what, of), arrays in zip(groups, feed.runner.groups, strict=True):
+            for i, array in enumerate(arrays):
+                row = None if array is None else _bad_row(array)
+                if row is not None:
+                    several = len(arrays) > 1
+                    whose = f" of output '{names[i]}'" if of and several else f"[{i}]" if several else ""
+                    place = f"row {row}, which is in step {_step_of(feed, row)} of the epoch"
+                    return f"It came in with `{what}`{whose}: {place}, is not finite."
+    weights = [v.path for v in model.trainable_variables if not np.all(np.isfinite(v.numpy()))]
+    came = "The data are finite" if hasattr(feed, "runner") else "The data were read batch by batch and are gone"
+    if weights:
+        return (
+            f"{came}; weights are not, such as {weights[0]}: the steps may be too large (a smaller learning rate, or "
+            "`clipnorm`)."
+        )
+    return f"{came}, and so are the weights: the loss itself divides by zero, or takes a logarithm of it."
+
+
+def _bad_row(array):
+    """The first row that is not finite, or None."""
+    if array.dtype.kind != "f":
+        return None
+    for start in range(0, len(array), 65536):  # without a copy of all of it
+        part = array[start : start + 65536]
+        good = np.isfinite(part).reshape(len(part), -1).all(axis=1)
+        if not good.all():
+            return start + int(np.argmin(good))
+    return None
+
+
+def _step_of(feed, row):
+    place = row if feed.order is None else int(np.flatnonzero(feed.order == row)[0])
+    return place // feed.batch + 1
