@@ -33,6 +33,8 @@ def aligned(out, *operands):
     for x in operands:
         shape = shape_of(x)
         if None not in shape:
+            if tuple(out[:1]) == (None,) and len(shape) == len(out) and shape[0] != 1:
+                return False  # fixed rows, for a batch of just so many
             continue
         if shape[0] is not None or shape.count(None) > 1 or len(shape) != len(out) or out[0] is not None:
             return False

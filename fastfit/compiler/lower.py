@@ -425,8 +425,9 @@ class HostCall:
         ]
         try:
             results = self._results(program, args)
-        except ValueError as error:
-            raise self._does_not_fit(args, batch, str(error).strip()) from error
+        except (ValueError, IndexError) as error:
+            told = self._does_not_fit(args, batch, str(error).strip())
+            raise told if isinstance(error, ValueError) else IndexError(str(told)) from error
         if not isinstance(results, tuple):
             results = (results,)
         for where, spec, value in zip(writes, self.output_specs, results, strict=True):

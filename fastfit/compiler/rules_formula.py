@@ -94,6 +94,8 @@ def formula(low, node):
     x, y = node.inputs[0], node.outputs[0]
     if not isinstance(x, KerasTensor) or leading(y.shape) is None or leading(x.shape) is None or 0 in x.shape:
         return False
+    if node.operation.name == "sparsemax" and x.shape[node.attrs.get("axis", -1)] is None:
+        return False
     kinds = {low.kind(v) for v in node.inputs if isinstance(v, KerasTensor)}
     if kinds != {"f"} and not (kinds == {"i"} and node.operation.name == "clip"):
         return False
@@ -159,6 +161,14 @@ def hot_rows(target, output, axis):
     return A("one_hot", target, num_classes=classes, axis=axis_in(axis, len(output.shape)), dtype="float32")
 
 
+def has_rows_of(target, output):
+    """Whether class ids have the batch where their predictions have it."""
+    if leading(target.shape) is None:
+        return False
+    batch = output.shape[:1] == (None,)
+    return (target.shape[:1] == (None,)) == batch and (not batch or target.shape.times == output.shape.times)
+
+
 def sparse_crossentropy(target, output, from_logits=False, axis=-1):
     hot = hot_rows(target, output, axis)
     # not a product: the logarithm of another class may be infinite
@@ -187,7 +197,7 @@ def crossentropy(low, node):
     if not isinstance(output, KerasTensor) or low.kind(output) != "f" or 0 in output.shape:
         return False
     if name.startswith("sparse"):
-        if not isinstance(target, KerasTensor) or low.kind(target) is None:
+        if not isinstance(target, KerasTensor) or low.kind(target) is None or not has_rows_of(target, output):
             return False
         low.note_labels(target, output.shape[node.attrs.get("axis", -1)])
     elif isinstance(target, KerasTensor) and low.kind(target) != "f":

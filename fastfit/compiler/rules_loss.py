@@ -1,7 +1,7 @@
 """Lowering of softmax, losses and the hits of metrics."""
 
-from fastfit.compiler.lower import is_f32, leading, rule
-from fastfit.compiler.rules_formula import hot_rows, softmax_formula, sparse_crossentropy
+from fastfit.compiler.lower import is_f32, leading, rule, shape_of
+from fastfit.compiler.rules_formula import has_rows_of, hot_rows, softmax_formula, sparse_crossentropy
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
 
@@ -37,11 +37,11 @@ def crossentropy(low, node):
     if not is_f32(z) or leading(z.shape) is None or len(z.shape) < 2:
         return False
     c = z.shape[-1]
-    if name != "softmax_ce" and not is_f32(target):
+    if name != "softmax_ce" and not (is_f32(target) and same_shape(target, z)):
         return False
     t = low.labels(target, c) if name == "softmax_ce" else low.place(target)
     if t is None:
-        if low.kind(target) is None or leading(target.shape) is None:
+        if low.kind(target) is None or not has_rows_of(target, z):
             return False
         low.expand(node, sparse_crossentropy(target, z, from_logits=True), apply("softmax", z, axis=-1))
         return None
@@ -54,14 +54,14 @@ def crossentropy(low, node):
 def crossentropy_grad(low, node):
     p, target, g = node.inputs
     name, dz = node.operation.name, node.outputs[0]
-    if not is_f32(p, g) or leading(dz.shape) is None:
+    if not is_f32(p, g) or leading(dz.shape) is None or not dz.shape:
         return False
     c = dz.shape[-1]
-    if name != "softmax_ce_grad" and not is_f32(target):
+    if name != "softmax_ce_grad" and not (is_f32(target) and same_shape(target, p)):
         return False
     t = low.labels(target, c) if name == "softmax_ce_grad" else low.place(target)
     if t is None:
-        if low.kind(target) is None or leading(target.shape) is None:
+        if low.kind(target) is None or not has_rows_of(target, p):
             return False
         low.expand(node, apply("expand_dims", g, axis=-1) * (p - hot_rows(target, p, -1)))
         return None
@@ -69,12 +69,18 @@ def crossentropy_grad(low, node):
     return None
 
 
+def same_shape(x, z):
+    """Whether two operands have as many rows, and as many elements each."""
+    a, b = shape_of(x), shape_of(z)
+    return tuple(a) == tuple(b) and getattr(a, "times", 1) == getattr(b, "times", 1)
+
+
 @rule("squared_error_mean", "absolute_error_mean")
 def error_mean(low, node):
     p, t = node.inputs
     y = node.outputs[0]
     shape = p.shape if isinstance(p, KerasTensor) else t.shape
-    if not is_f32(p, t, y) or leading(shape) is None or len(shape) < 2:
+    if not is_f32(p, t, y) or leading(shape) is None or len(shape) < 2 or not same_shape(p, t):
         return False
     name = {"squared_error_mean": "squared_error", "absolute_error_mean": "absolute_error"}[node.operation.name]
     low.b.emit(name, [low.place(p), low.place(t), low.out(y)], (shape[-1],), rows=leading(shape[:-1]))
@@ -85,7 +91,9 @@ def error_mean(low, node):
 def error_mean_grad(low, node):
     p, t, g = node.inputs
     y = node.outputs[0]
-    if not is_f32(p, t, g, y) or leading(y.shape) is None or len(y.shape) < 2:
+    if not is_f32(p, t, g, y) or leading(y.shape) is None or len(y.shape) < 2 or not same_shape(p, t):
+        return False
+    if tuple(shape_of(g)) != tuple(y.shape[:-1]):
         return False
     name = {"squared_error_mean_grad": "squared_error_grad", "absolute_error_mean_grad": "absolute_error_grad"}
     low.b.emit(
@@ -106,7 +114,7 @@ def hits(low, node):
         return False
     c = p.shape[-1]
     if name == "hit_sparse":
-        if not isinstance(target, KerasTensor) or low.kind(target) is None or leading(target.shape) is None:
+        if not isinstance(target, KerasTensor) or low.kind(target) is None or not has_rows_of(target, p):
             return False
         t = low.ids(target, c)
         if t is None:  # ids as floats: a part of one hits nothing

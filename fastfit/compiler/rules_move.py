@@ -90,6 +90,7 @@ def move(low, node):
         fill = attrs.pop("constant_values", 0)
         if np.ndim(fill) or (kind == "i" and fill):
             return False
+        fill = bool(fill) if x.dtype == "bool" else fill
     index = move_map(node, x.shape, batched, attrs)
     if index is None or index.size != prod(n for n in y.shape if n is not None):
         return False
@@ -216,6 +217,8 @@ def segment_sum(low, node):
     y = node.outputs[0]
     if low.kind(data) != "f" or y.dtype != "float32" or leading(ids.shape) is None or low.kind(ids) not in ("i", "f"):
         return False
+    if leading(data.shape[:1]) != leading(ids.shape) or leading(y.shape) is None:
+        return False
     emit_lookup_grad(low, data, ids, y, 1)
     return None
 
@@ -244,6 +247,8 @@ def along(low, node):
     if kind is None or (kind == "i" and not forward) or index is None or not isinstance(x, KerasTensor):
         return False
     if low.kind(x) != kind or leading(wide) is None or leading(index.shape) is None or (wide[0] is None and axis == 0):
+        return False
+    if None in (wide[axis], index.shape[axis]):
         return False
     others = [tuple(s[:axis]) + tuple(s[axis + 1 :]) for s in (wide, index.shape)]
     if others[0] != others[1]:

@@ -131,6 +131,12 @@ def _check(node, x, dx):
     )
     if not fits:
         raise AssertionError(f"gradient rule of {node.operation.name!r}: shape {shape} for an input of {x.shape}")
+    unknown = any(a is None and b is not None for a, b in zip(shape[1:], x.shape[1:], strict=True))
+    if unknown:
+        raise NotImplementedError(
+            f"Op '{node.operation.name}' joins an axis of fixed size with that of the batch, and has no gradient then. "
+            f"Received: shapes {', '.join(str(tuple(v.shape)) for v in node.inputs if v is not None)}"
+        )
     if str(dx.dtype) != x.dtype:
         raise AssertionError(f"gradient rule of {node.operation.name!r}: dtype {dx.dtype} for an input of {x.dtype}")
 

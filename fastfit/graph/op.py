@@ -54,11 +54,14 @@ class Op:
         those of ``elementwise``.
     sizes : slice, optional
         The inputs that are the unknown sizes of the output, int scalars, in order.
+    rows : callable, optional
+        ``rows(*inputs, **attrs)`` is how many rows there are for each row of the batch, where the op adds or multiplies
+        them; 0 for no whole number.
     """
 
     def __init__(
         self, name, shape, meaning, grad=None, native=None, *, promote=None, operands=None, constant=False,
-        elementwise=False, by_row=False, sizes=None,
+        elementwise=False, by_row=False, sizes=None, rows=None,
     ):  # fmt: skip
         self.name = name
         self.shape = shape
@@ -71,6 +74,7 @@ class Op:
         self.elementwise = elementwise
         self.by_row = by_row or elementwise
         self.sizes = sizes
+        self.rows = rows
 
     def __repr__(self):
         return f"<Op {self.name}>"
@@ -260,10 +264,10 @@ def _node(op, inputs, attrs):
     if op.elementwise and len(inputs) > 1:
         _warn_of_pairs(inputs)
     if isinstance(result, list):
-        outputs = [KerasTensor(_with_rows(s, op, inputs), d) for s, d in result]
+        outputs = [KerasTensor(_with_rows(s, op, inputs, attrs), d) for s, d in result]
         Node(op, inputs, attrs, outputs)
         return tuple(outputs)
-    output = KerasTensor(_with_rows(result[0], op, inputs), result[1])
+    output = KerasTensor(_with_rows(result[0], op, inputs, attrs), result[1])
     Node(op, inputs, attrs, [output])
     return output
 
@@ -315,10 +319,14 @@ def as_batch(x, batch):
     return _node(OPS["as_batch"], [x, batch], {})
 
 
-def _with_rows(shape, op, inputs):
+def _with_rows(shape, op, inputs, attrs):
     """The shape, and how many of its rows there are for each row of the batch."""
     if not shape or shape[0] is not None:
         return shape
+    if type(shape) is Shape:  # that of an input, or its first axes
+        return shape
+    if op.rows is not None:
+        return Shape(shape, op.rows(*inputs, **attrs))
     if op.name == "reshape" and inputs[0].shape[:1] != (None,) and len(inputs) > 1:
         return Shape(shape, rows_each(inputs[1]) or 0)
     if op.name == "reshape":

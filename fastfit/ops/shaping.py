@@ -211,6 +211,8 @@ def expand_dims(x, axis):
 
 def squeeze(x, axis=None):
     """Remove axes of size 1."""
+    if axis is None and isinstance(x, KerasTensor):  # not the batch, which may have one row
+        axis = tuple(i for i, d in enumerate(x.shape) if d == 1)
     return apply("squeeze", x, axis=plain_axis(axis))
 
 

@@ -159,7 +159,11 @@ def _einsum_grad(node, dy):
         missing = tuple(k for k, c in enumerate(terms[i]) if c not in known)
         if missing:  # summed over alone in the forward direction
             g = A("broadcast_like", A("expand_dims", g, axis=missing), x)
-        grads.append(unbroadcast(g, x))
+        g = unbroadcast(g, x)
+        # an index of one element beside one of several: its element counts for each
+        grads.append(
+            A("broadcast_like", g, x) if any(a == 1 != b for a, b in zip(g.shape, x.shape, strict=True)) else g
+        )
     return grads
 
 
@@ -282,8 +286,14 @@ def _triangle_grad(name):
     return lambda node, dy: [A(name, dy, k=node.attrs.get("k", 0))]
 
 
-define("tril", lambda x, k=0: (x.shape, x.dtype), lambda x, k=0: np.tril(x, k), _triangle_grad("tril"))
-define("triu", lambda x, k=0: (x.shape, x.dtype), lambda x, k=0: np.triu(x, k), _triangle_grad("triu"))
+def _triangle_shape(x, k=0):
+    if len(x.shape) < 2:
+        raise ValueError(f"tril and triu: expected at least 2 axes. Received: shape={tuple(x.shape)}")
+    return x.shape, x.dtype
+
+
+define("tril", _triangle_shape, lambda x, k=0: np.tril(x, k), _triangle_grad("tril"))
+define("triu", _triangle_shape, lambda x, k=0: np.triu(x, k), _triangle_grad("triu"))
 
 
 def _is_smooth(x):

@@ -4,7 +4,7 @@ import numpy as np
 
 from fastfit.graph import shapes
 from fastfit.graph.op import apply, define
-from fastfit.graph.rows.helpers import same_shape, symbolic
+from fastfit.graph.rows.helpers import divide_by_size, same_shape, symbolic, unbroadcast
 
 A = apply
 
@@ -74,10 +74,20 @@ def _row_shape(p, t):
 def _error_grad(name, other):
     def grad(node, g):
         p, t = node.inputs
+        if tuple(p.shape) != tuple(t.shape):
+            return _broadcast_error_grad(p, t, g, name.startswith("squared"))
         dp = A(name, p, t, g)
         return [dp if symbolic(p) else None, A("negative", dp) if symbolic(t) else None]
 
     return grad
+
+
+def _broadcast_error_grad(p, t, g, squared):
+    d = p - t
+    slope = divide_by_size(d * 2.0 if squared else A("sign", d), d, (len(d.shape) - 1,))
+    dp = A("expand_dims", g, axis=-1) * slope
+    dt = unbroadcast(A("negative", dp), t) if symbolic(t) else None
+    return [unbroadcast(dp, p) if symbolic(p) else None, dt]
 
 
 def _error_grad_shape(p, t, g):
@@ -137,9 +147,20 @@ def _hits(condition, p):
     return np.asarray(condition).astype(np.asarray(p).dtype)
 
 
+def _hit_sparse_shape(target, p):
+    own = target.shape[:-1] if len(target.shape) == len(p.shape) and target.shape[-1] in (1, None) else target.shape
+    rows = p.shape[:-1]
+    if len(own) != len(rows) or any(None not in (a, b) and a != b for a, b in zip(own, rows, strict=True)):
+        raise ValueError(
+            "hits of class ids: expected an id for each row of predictions. "
+            f"Received: target.shape={tuple(target.shape)}, predictions.shape={tuple(p.shape)}"
+        )
+    return rows, p.dtype
+
+
 define(
     "hit_sparse",
-    lambda t, p: (p.shape[:-1], p.dtype),
+    _hit_sparse_shape,
     lambda t, p: _hits(np.argmax(p, -1) == np.reshape(t, np.shape(p)[:-1]), p),
     None,
     "hit_sparse",

@@ -175,6 +175,11 @@ def _put_along(dy, indices, like, axis):
 
 
 def _along_shape(x, indices, axis):
+    if len(x.shape) != len(indices.shape):
+        raise ValueError(
+            "take_along_axis: x and indices must have as many axes. "
+            f"Received: x.shape={tuple(x.shape)}, indices.shape={tuple(indices.shape)}"
+        )
     axis = axis_in(axis, len(x.shape))
     rest = shapes.broadcast(*[tuple(1 if i == axis else d for i, d in enumerate(s.shape)) for s in (x, indices)])
     return tuple(indices.shape[i] if i == axis else d for i, d in enumerate(rest)), x.dtype
@@ -231,9 +236,15 @@ def _top_k(x, k, sorted=True):
     return np.take_along_axis(np.asarray(x), order, -1), order.astype("int32")
 
 
+def _top_k_shape(x, k, sorted=True):
+    if not x.shape or (x.shape[-1] is not None and k > x.shape[-1]):
+        raise ValueError(f"top_k: expected at least k elements along the last axis. Received: {tuple(x.shape)}, k={k}")
+    return [((*x.shape[:-1], k), x.dtype), ((*x.shape[:-1], k), "int32")]
+
+
 define(
     "top_k",
-    lambda x, k, sorted=True: [((*x.shape[:-1], k), x.dtype), ((*x.shape[:-1], k), "int32")],
+    _top_k_shape,
     _top_k,
     lambda node, dy, _: [None if dy is None else A("put_along_axis", dy, node.outputs[1], node.inputs[0], axis=-1)],
 )
@@ -249,7 +260,17 @@ def _in_top_k(targets, predictions, k):
     return (higher < k) & np.isfinite(chosen[..., 0])
 
 
-define("in_top_k", lambda t, p, k: (t.shape, "bool"), _in_top_k, constant=True)
+def _in_top_k_shape(targets, predictions, k):
+    fits = len(targets.shape) == len(predictions.shape) - 1
+    if not fits or any(None not in (a, b) and a != b for a, b in zip(targets.shape, predictions.shape, strict=False)):
+        raise ValueError(
+            "in_top_k: expected a class id for each row of predictions. "
+            f"Received: targets.shape={tuple(targets.shape)}, predictions.shape={tuple(predictions.shape)}"
+        )
+    return targets.shape, "bool"
+
+
+define("in_top_k", _in_top_k_shape, _in_top_k, constant=True)
 define(
     "searchsorted",
     lambda s, v, side="left": (v.shape, "int32"),
@@ -309,14 +330,33 @@ def _highest(dtype):
 
 
 def _segment_shape(data, ids, num_segments):
+    if (
+        len(ids.shape) != 1
+        or not data.shape
+        or (None not in (ids.shape[0], data.shape[0]) and ids.shape != data.shape[:1])
+    ):
+        raise ValueError(
+            "segment_*: expected a segment id for each row of the data. "
+            f"Received: data.shape={tuple(data.shape)}, segment_ids.shape={tuple(ids.shape)}"
+        )
     return (num_segments, *data.shape[1:]), data.dtype
+
+
+def _segment_sum_grad(node, dy):
+    """Each row gets its segment's gradient; rows of no segment were left out."""
+    ids, data = node.inputs[1], node.inputs[0]
+    inside = A("logical_and", A("greater_equal", ids, 0), A("less", ids, node.attrs["num_segments"]))
+    rows = A("take", dy, A("where", inside, ids, 0), axis=0)
+    more = len(data.shape) - 1
+    inside = A("expand_dims", inside, axis=tuple(range(1, more + 1))) if more else inside
+    return [A("where", inside, rows, 0.0), None]
 
 
 define(
     "segment_sum",
     _segment_shape,
     _segment(np.add, lambda d: 0),
-    lambda node, dy: [A("take", dy, node.inputs[1], axis=0), None],
+    _segment_sum_grad,
 )
 define("segment_max", _segment_shape, _segment(np.maximum, _lowest))
 define("segment_min", _segment_shape, _segment(np.minimum, _highest))

@@ -158,9 +158,23 @@ define(
 # Broadcast ------------------------------------------------------------------------------------------------------------
 
 
+def _check_broadcast(x, shape):
+    given = tuple(x.shape)
+    fits = len(given) <= len(shape) and all(
+        a in (1, b) or None in (a, b) for a, b in zip(given[::-1], tuple(shape)[::-1], strict=False)
+    )
+    if not fits:
+        raise ValueError(f"broadcast_to: {given} cannot be broadcast. Received: shape={tuple(shape)}")
+
+
 def _broadcast_to_shape(x, *dims, shape):
-    shapes.broadcast(x.shape, tuple(shape))
+    _check_broadcast(x, shape)
     return tuple(shape), x.dtype
+
+
+def _broadcast_like_shape(x, like):
+    _check_broadcast(x, like.shape)
+    return like.shape, x.dtype
 
 
 define(
@@ -173,7 +187,7 @@ define(
 )
 define(
     "broadcast_like",
-    lambda x, like: (like.shape, x.dtype),
+    _broadcast_like_shape,
     lambda x, like: np.broadcast_to(x, np.shape(like)),
     lambda node, dy: [unbroadcast(dy, node.inputs[0]), None],
     "broadcast",
@@ -221,6 +235,14 @@ def _concatenate_shape(*xs, axis=0):
     return tuple(shape), xs[0].dtype
 
 
+def _concatenate_rows(*xs, axis=0):
+    times = [x.shape.times if symbolic(x) and x.shape[:1] == (None,) else 0 for x in xs]
+    if axis_in(axis, len(xs[0].shape)) == 0:
+        return sum(times) if all(times) else 0
+    found = {n for n in times if n}
+    return found.pop() if len(found) == 1 else 0
+
+
 def _concatenate_grad(node, dy):
     axis = axis_in(node.attrs.get("axis", 0), len(node.outputs[0].shape))
     sizes = [np.shape(x)[axis] if not symbolic(x) else x.shape[axis] for x in node.inputs]
@@ -243,6 +265,7 @@ define(
     "concatenate",
     promote="same",
     by_row=True,
+    rows=_concatenate_rows,
 )
 
 
@@ -293,7 +316,12 @@ def _tile_grad(node, dy):
     return [reshape_to(A("sum", total, axis=tuple(axes)) if axes else total, x)]
 
 
-define("tile", _tile_shape, lambda x, repeats: np.tile(x, repeats), _tile_grad)
+def _tile_rows(x, repeats):
+    """How many rows for each row of the batch."""
+    return x.shape.times * (repeats[-len(x.shape)] if len(repeats) >= len(x.shape) else 1)
+
+
+define("tile", _tile_shape, lambda x, repeats: np.tile(x, repeats), _tile_grad, rows=_tile_rows)
 
 
 def _repeat_shape(x, repeats, axis):
@@ -319,7 +347,18 @@ def _repeat_grad(node, dy):
     return [A("sum", A("reshape", dy, newshape=shape), axis=axis + 1, keepdims=False)]
 
 
-define("repeat", _repeat_shape, lambda x, repeats, axis: np.repeat(x, repeats, axis=axis), _repeat_grad)
+def _repeat_rows(x, repeats, axis):
+    along = axis_in(axis, len(x.shape)) == 0
+    return x.shape.times if not along else x.shape.times * repeats if isinstance(repeats, int) else 0
+
+
+define(
+    "repeat",
+    _repeat_shape,
+    lambda x, repeats, axis: np.repeat(x, repeats, axis=axis),
+    _repeat_grad,
+    rows=_repeat_rows,
+)
 
 
 def _pad_shape(x, pad_width, mode="constant", constant_values=0):
@@ -347,7 +386,13 @@ def _pad_back(dy, x, pad_width, mode="constant", constant_values=0):
     return dx[1:].reshape(np.shape(x))
 
 
-define("pad", _pad_shape, _pad, _pad_grad)
+define(
+    "pad",
+    _pad_shape,
+    _pad,
+    _pad_grad,
+    rows=lambda x, pad_width, **_: x.shape.times if tuple(pad_width[0]) == (0, 0) else 0,
+)
 define(
     "pad_grad",
     lambda dy, x, **_: (x.shape, dy.dtype),
