@@ -61,7 +61,8 @@ def dense_dw(low, node):
         return None
     x, dy = node.inputs[:2]
     g = node.outputs[0]
-    if not is_f32(x, dy, g) or None in g.shape or leading(dy.shape[:-1]) != leading(x.shape[:-1]):
+    rows = leading(dy.shape[:-1])
+    if not is_f32(x, dy, g) or None in g.shape or rows is None or rows != leading(x.shape[:-1]):
         return False
     low.places[id(g)] = low.b.slot(g.shape)
     emit_dw(low, node, low.places[id(g)], GRADIENT["store"])

@@ -202,5 +202,7 @@ def crossentropy(low, node):
         low.note_labels(target, output.shape[node.attrs.get("axis", -1)])
     elif isinstance(target, KerasTensor) and low.kind(target) != "f":
         return False
+    elif tuple(shape_of(target)) != tuple(output.shape):
+        return False  # NumPy looks whether the batch is as large as it must be
     low.expand(node, CROSSENTROPIES[name](*node.inputs, **node.attrs))
     return None

@@ -3,6 +3,8 @@
 And ``cast(shape(x)[0], float)`` becomes the op that has a kernel.
 """
 
+import numpy as np
+
 from fastfit.graph.op import OPS, Op, apply, cast, is_float
 from fastfit.graph.shapes import axis_in
 from fastfit.graph.tensor import KerasTensor, Node, topological
@@ -73,6 +75,8 @@ def _of_logits(node):
     if not isinstance(output, KerasTensor) or len(output.shape) < 2:
         return None
     rank, name = len(output.shape), node.operation.name
+    if not _fit(name, node.inputs[0], output):
+        return None
     return _FUSED.get(name) if axis_in(node.attrs.get("axis", -1), rank) == rank - 1 else None
 
 
@@ -85,6 +89,8 @@ def _fusion(node):
     if not isinstance(output, KerasTensor) or not isinstance(output.node.operation, Op):
         return None
     source, rank = output.node, len(output.shape)
+    if not _fit(name, target, output):
+        return None
     if source.operation is OPS["sigmoid"] and name == "binary_crossentropy":
         return None if _reaches(target, source) else _FUSED[name]
     if source.operation is not OPS["softmax"] or name not in (
@@ -98,6 +104,13 @@ def _fusion(node):
     if _reaches(target, source):  # then the target must come first, and cannot read p from the fused node
         return None
     return _FUSED[name]
+
+
+def _fit(name, target, output):
+    """Whether targets that are rows like the outputs are as many: the fused ops do not broadcast."""
+    return name == "sparse_categorical_crossentropy" or tuple(
+        np.shape(target) if not isinstance(target, KerasTensor) else target.shape
+    ) == tuple(output.shape)
 
 
 def _batch_as_float(node):
