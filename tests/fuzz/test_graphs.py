@@ -31,9 +31,9 @@ FOUND = {
         [{"kind": "input", "shape": [None, n], "dtype": "float32"} for n in (3, 1)],
         [["squared_error", [0, 1], {}]],
     ),
-    "sparsemax over the batch": (
+    "softmax over the batch": (
         [{"kind": "input", "shape": [None, 3], "dtype": "float32"}],
-        [["sparsemax", [0], {"axis": 0}]],
+        [["softmax", [0], {"axis": 0}]],
     ),
     "rows twice": ([{"kind": "input", "shape": [None, 3], "dtype": "float32"}],
                    [["concatenate", [0, 0], {"axis": 0}], ["sum", [1], {"axis": [0], "keepdims": False}]]),
