@@ -137,7 +137,7 @@ class Lowering:
         if where.kind == "sink":
             if id(x) not in self.copies:
                 self.copies[id(x)] = self.b.slot(x.shape, x.dtype)
-                n = prod(x.shape[1:])
+                n = prod(x.shape[1:]) * x.shape.times  # a reshape of an output may have more rows than it
                 self.b.emit("copy_cols", [where, self.copies[id(x)]], (n, n, 0, 0, n))
             return self.copies[id(x)]
         return where

@@ -324,6 +324,15 @@ def test_a_host_instruction_reads_an_output(rows, width):
         np.testing.assert_array_equal(y, 2 * x)
 
 
+def test_a_host_instruction_reads_a_reshaped_output():
+    def function(x):
+        h = x * 2.0
+        return [h, h + ops.sum(ops.cast(ops.cast(ops.reshape(h, (-1,)), "int16"), "float32"))]
+
+    native, expected, _ = run(function, [np.arange(1, 11, dtype="f").reshape(5, 2)])
+    np.testing.assert_array_equal(native[1], expected[1])
+
+
 def test_views_refuse_places_that_they_do_not_know():
     for where in (lower.Location("sink", 0), lower.Location("source", 0)):
         with pytest.raises(TypeError, match="slots and variables"):
