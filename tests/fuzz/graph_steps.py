@@ -135,7 +135,7 @@ def _table():
     ):
         out[name] = (1, axis, lambda x, axis, n=name: apply(n, tame(x) * (0.5 if n == "cumprod" else 1.0), axis=axis))
     # Over a large batch its running sums are long, and what it takes their small differences for is lost in float32.
-    out["sparsemax"] = (1, none, lambda x: apply("sparsemax", tame(x), axis=-1))
+    out["sparsemax"] = (1, lambda rng, x: {} if x._shape else None, lambda x: apply("sparsemax", tame(x), axis=-1))
     out |= {
         "divide": (2, none, lambda x, z: tame(x) / positive(z)),
         "divide_no_nan": (2, none, lambda x, z: ops.divide_no_nan(tame(x), ops.round(tame(z)))),
