@@ -57,6 +57,8 @@ class IterableData:
         A dataset says itself what it does before an epoch, so that no batch may be asked for earlier.
     exhausted : bool
         The last `epoch` found fewer batches than it was asked for.
+    x_structure
+        The inputs of the batch that was read last, in the form in which they came; None before the first one.
     """
 
     def __init__(self, source, spec=None, shuffle=False, class_weight=None):
@@ -72,6 +74,7 @@ class IterableData:
         hook = getattr(type(source), "on_epoch_begin", None) or getattr(source, "on_epoch_begin", None)
         self.has_begin_hook = self.is_dataset and hook not in (None, PyDataset.on_epoch_begin)
         self.exhausted = False
+        self.x_structure = None
         self._begun = False
         self._first = self._raw = None
         self._pass = None  # an iterator, or the indices of a dataset's batches
@@ -296,6 +299,7 @@ class IterableData:
                 f"(input_data, target_data, sample_weight). Received: {type(batch).__name__}{size}"
             )
         data = ArrayData(*batch, spec=self.spec, may_be_empty=True)
+        self.x_structure = data.x_structure
         if self.class_weight is not None:
             apply_class_weight(data, self.class_weight, sample_weight_given=bool(data.sample_weight))
         return data.x, data.y, data.sample_weight

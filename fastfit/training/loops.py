@@ -180,7 +180,8 @@ class BatchFeed:
     def __init__(self, model, kind, data, later):
         self.model, self.kind, self.data = model, kind, data.data
         self.batches = self.next = None
-        if self.data.is_dataset and prepare.is_settled(model, kind) and (self.data.has_begin_hook or not later):
+        # of validation, whose model training has made, only the hook would be disturbed
+        if self.data.has_begin_hook if later else self.data.is_dataset and prepare.is_settled(model, kind):
             return  # a batch is asked for when its epoch has begun, and not before
         # the shapes of the first batch make the program, before anything is trained
         self.runner_for(self.data.peek())
@@ -212,6 +213,7 @@ class BatchFeed:
         """Nothing to do: every batch asks for its program."""
 
     def runner_for(self, batch):
+        prepare.follow_structure(self.model, self.data)
         x, y, w = prepare.stream_batch(self.model, batch)
         if len(x[0]) == 0:
             raise ValueError("A batch of the generator, dataset or iterable is empty: it has no rows.")
@@ -318,7 +320,7 @@ def predict(model, given):
     hooks = callbacks.has_predict_batch_hooks
     callbacks.on_predict_begin()
     parts, done = [], 0
-    for arrays, batch, count in prediction_runs(data, given.steps, hooks):
+    for arrays, batch, count in prediction_runs(model, data, given.steps, hooks):
         if hooks:
             callbacks.on_predict_batch_begin(done)
         parts.append(predict_arrays(model, arrays, batch))
@@ -350,10 +352,11 @@ def predict_arrays(model, arrays, batch):
 ROWS_PER_CALL = 8192
 
 
-def prediction_runs(data, steps, by_batch):
+def prediction_runs(model, data, steps, by_batch):
     """Yield (arrays, batch size, number of batches): single batches if hooks want them, large pieces otherwise."""
     if not isinstance(data, prepare.Arrays):
         for x, _, _ in data.data.epoch(steps):
+            prepare.follow_structure(model, data.data)
             yield x, len(x[0]), 1
         return
     batch = data.batch

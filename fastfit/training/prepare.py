@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from fastfit.data.class_weight import apply_class_weight
 from fastfit.data.iterables import is_iterable_data
 from fastfit.data.make import (
-    ArrayData,
     DataSpec,
     IterableData,
     check_batch_size,
@@ -20,6 +19,7 @@ from fastfit.training.arguments import RunArguments
 from fastfit.training.columns import columns_of
 from fastfit.training.custom_step import is_custom, owns_loss
 from fastfit.training.keras2_compile import check_weights
+from fastfit.utils import nest
 
 
 @dataclass
@@ -183,11 +183,26 @@ def is_settled(model, kind):
 
 def learn_structure(model, data):
     """A model without fixed inputs is called with data in the form in which it came."""
-    if not getattr(model, "inputs", None):
-        x = data.x_structure if isinstance(data, ArrayData) else data.peek()[0]
-        if isinstance(x, list) and len(x) == 1:
-            x = x[0]
-        unnamed = model._output_losses is None
-        model._build_on(x)
-        if unnamed and model._output_losses is not None:
-            data.name_outputs(spec_of(model))
+    if getattr(model, "inputs", None):
+        return
+    if isinstance(data, IterableData):
+        named = not model.compiled or owns_loss(model) or model._known_output_names() is not None
+        if data.has_begin_hook and model.built and named:
+            return  # `follow_structure` does it, when the epoch has begun
+        data.peek()
+    unnamed = model._output_losses is None
+    model._build_on(_alone(data.x_structure))
+    if unnamed and model._output_losses is not None:
+        data.name_outputs(spec_of(model))
+
+
+def follow_structure(model, data):
+    """Note the form in which the batch of a stream came that was read last."""
+    if not getattr(model, "inputs", None) and data.x_structure is not None:
+        form = nest.map_structure(lambda a: None, _alone(data.x_structure))
+        if form != model.__dict__.get("_data_struct", ()):
+            model._build_on(_alone(data.x_structure))
+
+
+def _alone(x):
+    return x[0] if isinstance(x, list) and len(x) == 1 else x

@@ -276,3 +276,57 @@ def test_workers_of_the_caller_s_choice():
     assert model.fit_generator(data, epochs=2, workers=3, verbose=0, shuffle=False).history["loss"] == [1, 2]
     assert isinstance(WorkerDataset.of(data, 3, False, 10), WorkerDataset)
     assert model.evaluate_generator(data, workers=2) == 3
+
+
+class Sums(fastfit.Model):
+    """Knows its inputs from data alone: a dict."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = fastfit.layers.Dense(1, kernel_initializer="ones")
+
+    def call(self, x):
+        return self.dense(fastfit.ops.concatenate([x["a"], x["b"]], axis=-1))
+
+
+class OwnTest(Sums):
+    """Evaluates in a way of its own."""
+
+    def test_step(self, data):
+        x, y = data
+        return {"loss": fastfit.ops.mean(fastfit.ops.abs(y - self(x, training=False)))}
+
+
+@pytest.mark.parametrize("make", (Sums, OwnTest))
+@pytest.mark.parametrize("workers", (0, 2))
+def test_models_without_inputs_of_their_own(make, workers):
+    """They learn the form of their inputs from batches, and no later epoch begins for it."""
+
+    class Dicts(fastfit.utils.PyDataset):
+        def __init__(self):
+            super().__init__(workers=workers)
+            self.epoch, self.log = 0, []
+
+        def __len__(self):
+            return 2
+
+        def on_epoch_begin(self):
+            self.epoch += 1
+            self.log.append("begin")
+
+        def on_epoch_end(self):
+            self.log.append("end")
+
+        def __getitem__(self, index):
+            return {"b": np.full((2, 1), self.epoch, "float32"), "a": np.zeros((2, 2), "float32")}, ZEROS
+
+    model, data, valid = make(), Dicts(), Dicts()
+    model.compile(optimizer=fastfit.optimizers.SGD(0.0), loss="mae")
+    hooks = [notes(fastfit, valid.log)]
+    history = model.fit(data, epochs=2, validation_data=valid, verbose=0, callbacks=hooks).history
+    assert history == {"loss": [1, 2], "val_loss": [1, 2]} and data.log == ["begin", "end"] * 2
+    once = ["on_test_begin", "begin", "end", "on_test_end"]
+    assert [entry for entry in valid.log if "epoch" not in entry and "train" not in entry] == once * 2
+    assert model.evaluate(data, verbose=0) == 3 and model.predict(data, verbose=0).mean() == 4
+    assert model.predict(iter([data[0][0]]), verbose=0).tolist() == [[4.0], [4.0]]
+    assert data.log == ["begin", "end"] * 4
