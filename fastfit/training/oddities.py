@@ -17,9 +17,9 @@ _BINARY = (
 def warn_of_labels(model, data):
     """Warn of targets outside of [0, 1] beside a binary crossentropy, which then has no least value.
 
-    data : `Arrays` or `Batches`; of the latter the first batch is looked at.
+    data : `Arrays` or `Batches`; of the latter the first batch, where it has been asked for already.
     """
-    y = data.y if isinstance(data, Arrays) else data.data.peek()[1]
+    y = data.y if isinstance(data, Arrays) else data.data.seen_targets()
     for o, target, name in zip(model._output_losses or (), y, model._known_output_names() or (), strict=False):
         binary = o.function in _BINARY or isinstance(o.function, _BINARY[:2])
         if binary and target is not None and target.size:
