@@ -12,6 +12,8 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport PyObject
 from libc.string cimport memcpy, memset
 
+from fastfit._watch cimport Reads
+
 cnp.import_array()
 
 include "_core_layouts.pxi"
@@ -661,8 +663,13 @@ cdef class Predictor:
     kind : type
         A subclass of ndarray that calls return, and take beside plain arrays.
 
-    A call returns None when the array does not fit the fast way (another dtype or
-    layout, too many rows, the program in use): the caller then takes the general one.
+    Attributes
+    ----------
+    reads : _watch.Reads or None
+        What the program was made from.
+
+    A call returns None when the array does not fit the fast way (another dtype or layout, too many rows, the program in
+    use), or the program does not fit what it was made from: the caller then takes the general one.
     """
 
     cdef Program program
@@ -671,6 +678,7 @@ cdef class Predictor:
     cdef int in_rank, out_rank
     cdef uint64_t row_bytes
     cdef object kind
+    cdef public Reads reads
 
     def __cinit__(self, Program program not None, tuple in_shape, tuple out_shape, type kind not None):
         if len(in_shape) > 8 or len(out_shape) > 8 or len(program.source_columns) != 1 \
@@ -704,6 +712,8 @@ cdef class Predictor:
         cdef cnp.ndarray a, out
         cdef int i
         if type(x) is not cnp.ndarray and type(x) is not self.kind:
+            return None
+        if self.reads is not None and not self.reads.settled():
             return None
         a = x
         if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or not cnp.PyArray_IS_C_CONTIGUOUS(a) \

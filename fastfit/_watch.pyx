@@ -221,7 +221,6 @@ cdef bint _all_same(list entries) except -1:
     return True
 
 
-@cython.final
 cdef class Reads:
     """What a traced function has read.
 
@@ -231,15 +230,12 @@ cdef class Reads:
         Values that the version guards, and values that may change without it: they are compared every time.
     """
 
-    cdef readonly list watched, loose
-    cdef readonly unsigned long long version
-
     def __init__(self, list watched, list loose):
         self.watched, self.loose = watched, loose
         self.version = _version
 
-    def settled(self):
-        """Whether the version has stood still, and what it does not guard is as it was."""
+    cpdef bint settled(self) except -1:
+        """Whether the version has stood still, and what it does not guard is as it was: what the fast path asks."""
         return self.version == _version and (not self.loose or _all_same(self.loose))
 
     def valid(self):
@@ -253,33 +249,3 @@ cdef class Reads:
             return False
         self.version = now
         return True
-
-
-@cython.final
-cdef class Shortcut:
-    """Calls a `_core.Predictor` as long as what it was made from is as it was; gives None if not.
-
-    Parameters
-    ----------
-    predictor : callable
-        Of one argument; it has another form of itself in its attribute `plain`.
-    reads : Reads
-    """
-
-    cdef object predictor, plain_predictor
-    cdef Reads reads
-    cdef unsigned long long version
-
-    def __init__(self, predictor, Reads reads not None):
-        self.predictor, self.plain_predictor = predictor, predictor.plain
-        self.reads, self.version = reads, _version
-
-    def __call__(self, x):
-        return self.predictor(x) if self.holds() else None
-
-    def plain(self, x):
-        """Call the other form."""
-        return self.plain_predictor(x) if self.holds() else None
-
-    cdef bint holds(self) except -1:
-        return self.version == _version and (not self.reads.loose or _all_same(self.reads.loose))

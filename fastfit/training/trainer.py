@@ -8,7 +8,7 @@ import numpy as np
 
 from fastfit import metrics as metrics_module
 from fastfit import optimizers
-from fastfit._watch import Shortcut, version
+from fastfit._watch import version
 from fastfit.data.dtypes import without_values
 from fastfit.data.frames import is_table
 from fastfit.data.make import is_iterable_data
@@ -534,15 +534,19 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
                 if not self._masked_outputs:  # known once the step is traced
                     return nest.map_structure(as_array, outputs)
         if not self.built and not context.depth and trace.current() is None:
-            return made_once(self, lambda: super(Trainer, self).__call__(*args, **kwargs))
+            return self._first_call(args, kwargs)
         return super().__call__(*args, **kwargs)
+
+    def _first_call(self, args, kwargs):
+        return made_once(self, lambda: super(Trainer, self).__call__(*args, **kwargs))
 
     def _prepare_fast(self, step):
         """Keep the shortest way for one float32 array in, one array out."""
         if not self._masked_outputs:
             predictor = step.compiled.predictor()
             if predictor is not None:
-                self.__dict__["_fast"] = Shortcut(predictor, step.reads)
+                predictor.reads = step.reads
+                self.__dict__["_fast"] = predictor
 
 
 def _bucket(batch):
