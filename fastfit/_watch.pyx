@@ -139,7 +139,7 @@ cdef class Recorder:
 
 
 # How a value is kept and compared: (kind, ...).
-ANY, IS, EQUAL, ITEMS, MAPPING, SET, ARRAY, OBJECT = range(8)
+ANY, IS, EQUAL, ITEMS, MAPPING, SET, ARRAY, OBJECT, BOUND = range(9)
 
 
 cdef bint same(tuple kept, object live) except -1:
@@ -187,6 +187,13 @@ cdef bint same(tuple kept, object live) except -1:
         if not cnp.PyArray_IS_C_CONTIGUOUS(a):
             a = cnp.PyArray_GETCONTIGUOUS(a)
         return memcmp(cnp.PyArray_DATA(a), cnp.PyArray_DATA(b), cnp.PyArray_NBYTES(b)) == 0
+    if kind == 8:  # a function with values bound to it, pairs of value and kept value
+        if was is not live:
+            return False
+        for item, part in kept[2]:
+            if not same(part, item):
+                return False
+        return True
     return was is live and same(kept[2], live.__dict__)
 
 

@@ -155,6 +155,20 @@ class Record:
             elif self._matters(value):
                 self._note(None, function.__globals__, name, value)
 
+    def _class(self, cls):
+        """Note the constants of a class of the user's own, and what its methods name."""
+        if id(cls) in self._functions:
+            return
+        self._functions.add(id(cls))
+        for base in cls.__mro__:
+            if not _is_users(base.__module__):
+                continue
+            for name, value in list(vars(base).items()):
+                if isinstance(value, types.FunctionType):
+                    self._function(value)
+                elif not name.startswith("__") and self._matters(value) and not hasattr(type(value), "__get__"):
+                    self._note(None, cls, name, getattr(cls, name))
+
     def _members(self, values, names):
         for name in names:
             value = values.get(name, ABSENT)
@@ -194,9 +208,21 @@ class Record:
         if isinstance(value, np.ndarray) and value.dtype != object:
             fits = value.nbytes <= LARGEST_ARRAY
             return (_watch.ARRAY, value, np.array(value, order="C") if fits else None)
+        if isinstance(value, (types.MethodType, functools.partial)):
+            bound = _bound_to(value)
+            parts = [(x, self._keep(x, around)) for x in bound]
+            if all(kept[0] in (_watch.IS, _watch.EQUAL) for _, kept in parts):
+                return (_watch.IS, value)
+            return (_watch.BOUND, value, parts)
         if _is_users_object(value):
+            self._class(cls)
             return (_watch.OBJECT, value, self._keep(value.__dict__, around))
         return (_watch.IS, value)
+
+
+def _bound_to(value):
+    """The values that a method or a partial brings along."""
+    return (value.__self__,) if isinstance(value, types.MethodType) else (value.func, value.args, value.keywords)
 
 
 _LENGTHS = {base.__len__ for base in _SEQUENCES}

@@ -1,5 +1,6 @@
 """Python state that a program was made from and that changes afterwards is seen by whatever runs next."""
 
+import functools
 import types
 
 import numpy as np
@@ -508,3 +509,35 @@ def test_another_loss_keeps_metrics_and_weights_of_outputs():
     after = model.evaluate(X, [Y, Y], verbose=0, return_dict=True)
     assert set(before) == set(after)
     assert after["loss"] == pytest.approx(after["a_mae"], rel=1e-6)
+
+
+def test_what_is_bound_to_functions_and_objects_of_ones_own():
+    class Owner:
+        k = 1.0
+
+        def loss(self, y, p):
+            return self.k * ops.mean(ops.square(y - p), axis=-1)
+
+        def __call__(self, x):
+            return x * self.k * FACTOR
+
+    def scaled(x, by):
+        return x * by[0]
+
+    owner, act, by = Owner(), Owner(), [1.0]
+    model = Sequential([Input((4,)), layers.Dense(1, act), layers.Activation(functools.partial(scaled, by=by))])
+    model.compile(optimizers.SGD(0.0), owner.loss)
+    first, loss = model.predict(X, verbose=0), model.evaluate(X, Y, verbose=0)
+    owner.k = 3.0
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(3 * loss, rel=1e-5)
+    del owner.k
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(loss, rel=1e-5)
+    act.k = 2.0
+    np.testing.assert_allclose(model(X), 2 * first, rtol=1e-6)
+    by[0] = 3.0
+    np.testing.assert_allclose(model(X), 6 * first, rtol=1e-6)
+    del act.k
+    Owner.k = 5.0
+    np.testing.assert_allclose(model(X), 15 * first, rtol=1e-6)
+    loss = model.evaluate(X, model.predict(X, verbose=0) + 1, verbose=0)
+    assert loss == pytest.approx(5, rel=1e-5)
