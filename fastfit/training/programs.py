@@ -13,6 +13,10 @@ class Programs:
     ----------
     model : Model
         Held weakly: the model holds this.
+
+    Notes
+    -----
+    Several threads may ask: lists are replaced, never edited.
     """
 
     def __init__(self, model):
@@ -28,16 +32,14 @@ class Programs:
         for i, step in enumerate(steps):
             if step.is_of(model):
                 if i:
-                    steps.insert(0, steps.pop(i))
+                    self._steps[key] = [step, *(s for s in steps if s is not step)]
                 return step
-        steps[:] = [step for step in steps if step.compiled.valid()]
+        self._steps[key] = [step for step in steps if step.compiled.valid()]
         return None
 
     def add(self, key, step):
         """Keep a step, in the place of the oldest one if there are several for such data."""
-        steps = self._steps.setdefault(key, [])
-        steps.insert(0, step)
-        del steps[VARIANTS:]
+        self._steps[key] = [step, *self._steps.get(key, ())][:VARIANTS]
         compiled, mine = weakref.ref(step.compiled), weakref.ref(self)
 
         def forget(dropped):
@@ -50,9 +52,11 @@ class Programs:
     def remove(self, compiled):
         """Forget a step whose memory is given back."""
         for key, steps in list(self._steps.items()):
-            steps[:] = [step for step in steps if step.compiled is not compiled]
-            if not steps:
+            left = [step for step in steps if step.compiled is not compiled]
+            if not left:
                 self._steps.pop(key, None)
+            elif len(left) < len(steps):
+                self._steps[key] = left
         model = self._model()
         if model is not None:
             model.__dict__["_fast"] = None
