@@ -179,7 +179,7 @@ class Lowering:
             return where
         out = self.b.slot(shape, dtype)
         cast = MEANINGS["cast"]
-        call = HostCall(cast, [where], [(shape, given)], {"dtype": dtype}, [out], [(shape, dtype)], "")
+        call = HostCall(cast, [where], [(shape, given)], {"dtype": dtype}, [(shape, dtype)], "")
         self.b.host(call, [where], [out], label="cast")
         return out
 
