@@ -17,7 +17,7 @@ from math import prod
 import numpy as np
 
 from fastfit.compiler.builder import ALWAYS, KINDS
-from fastfit.compiler.operands import OPERANDS, OPS
+from fastfit.compiler.operands import OPERANDS, OPS, WITH_PANELS
 from fastfit.graph.op import OPS as MEANINGS
 
 
@@ -76,13 +76,14 @@ class _Settling:
             if ins.op == "host":
                 for k, place in enumerate(ins.reads):
                     ins.reads[k] = self.rows(place, ins)
-            elif ins.row_mul or not self.as_it_lies(ins):
+            elif self.sees_panels(ins) and (ins.row_mul or not self.as_it_lies(ins)):
                 self.as_wanted(ins)
             ins.index = len(self.b.instructions)
             self.b.instructions.append(ins)
             for place in ins.writes:
                 self.made[place.key] = ins.when
-                self.forget(place.key)
+                if self.converted:
+                    self.forget(place.key)
         for key, layout in self.layout.items():
             if layout is Layout.PANELS:
                 slot = self.b.slots[key // len(KINDS)]
@@ -105,15 +106,24 @@ class _Settling:
             return Layout.PANELS
         return self.layout.get(place.key, Layout.ROWS)
 
+    def sees_panels(self, ins):
+        """Whether an operand is or must be in panels: all else is as it should be."""
+        if ins.op in WITH_PANELS:
+            return True
+        storages, layout = self.b.storages, self.layout
+        for place in ins.operands:
+            if place is not None and (storages[place.index].packed if place.kind == "var" else place.key in layout):
+                return True
+        return False
+
     def is_clean(self, place):
         """Whether zeros pad the panels of a place."""
         return place.key not in self.padding and place.key not in self.scaled
 
     def forget(self, key):
         """A place is written: copies of what it held are old."""
-        if self.converted:
-            for known in [k for k in self.converted if k[0] == key]:
-                del self.converted[known]
+        for known in [k for k in self.converted if k[0] == key]:
+            del self.converted[known]
 
     # Conversions --------------------------------------------------------------------------------------------------
 

@@ -53,6 +53,9 @@ class Operand:
         return count
 
 
+# Of each op, its operands in the table's order.
 OPERANDS = {
     name: tuple(Operand(spec, op["kind"]) for spec in op["operands"].split()) for name, op in OPS.items()
 }
+# Ops that want a matrix in panels.
+WITH_PANELS = frozenset(name for name, specs in OPERANDS.items() if any(spec.panels for spec in specs))

@@ -1,5 +1,6 @@
 """The op table: one row per op, with its shape rule, its NumPy meaning, its gradient and its native form."""
 
+import functools
 import inspect
 import math
 from functools import cached_property
@@ -108,6 +109,7 @@ def define(name, shape, meaning, grad=None, native=None, **options):
 _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 
 
+@functools.lru_cache(maxsize=256)  # there are few dtypes, and every op asks
 def _kind(dtype):
     return _KINDS.get(np.dtype(dtype).kind, 2)
 
@@ -119,6 +121,11 @@ def is_float(dtype):
 
 def promote_dtypes(dtypes):
     """Return the dtype that values of these dtypes meet in. A float beats any integer, whatever their sizes."""
+    return _promoted(tuple(dtypes))
+
+
+@functools.lru_cache(maxsize=1024)
+def _promoted(dtypes):
     top = max(_kind(d) for d in dtypes)
     if top == 2:
         dtypes = [d for d in dtypes if _kind(d) == 2]

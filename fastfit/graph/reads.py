@@ -90,15 +90,19 @@ class Record:
 
     def reads(self):
         """Return the `_watch.Reads` of the block, which has ended."""
-        watched, loose = [], []
+        watched, loose, written = [], [], self._recorder.written
         for key, holder, name, kept in self._entries:
+            if key is not None and kept[0] in _BY_ITSELF and type(holder) is dict and key not in written:
+                if holder.get(name, ABSENT) is kept[1]:  # most are this
+                    watched.append((holder, name, kept))
+                    continue
             now = _watch.current(holder, name)
-            if key in self._recorder.written or not _watch.unchanged(kept, now):
+            if key in written or not _watch.unchanged(kept, now):
                 # what is made at first use stays; what the step changes itself is no input of it
-                if kept[0] not in (_watch.IS, _watch.EQUAL) or not (kept[1] is None or kept[1] is ABSENT):
+                if kept[0] not in _BY_ITSELF or not (kept[1] is None or kept[1] is ABSENT):
                     continue
                 kept = self._keep(now)
-            guarded = kept[0] in (_watch.IS, _watch.EQUAL) and key is not None
+            guarded = kept[0] in _BY_ITSELF and key is not None
             (watched if guarded else loose).append((holder, name, kept))
         return _watch.Reads(watched, [e for e in loose if e[2][0] != _watch.ANY])
 
@@ -106,7 +110,21 @@ class Record:
 
     def _first_read(self, owner, name):
         cls = type(owner)
-        if name.startswith("__") or name in _unwatched(cls):
+        plan = _PLANS.get((cls, name))
+        if plan is None:
+            plan = _plan(cls, name)
+        if plan is _NEVER:
+            return
+        if plan is not _LOOK:
+            values = owner.__dict__
+            if name in values:
+                value = values[name]
+                if plan is not _PUBLIC and isinstance(value, _CONTAINERS):
+                    self._entries.append(((id(owner), name), values, name, (_watch.IS, value)))  # never edited
+                else:
+                    self._note((id(owner), name), values, name, value)
+            elif plan is not _PRIVATE_OF_CLASS:  # it may get one
+                self._entries.append(((id(owner), name), values, name, _NONE_YET))
             return
         values = owner.__dict__
         value = values.get(name, ABSENT)
@@ -223,6 +241,36 @@ class Record:
 def _bound_to(value):
     """The values that a method or a partial brings along."""
     return (value.__self__,) if isinstance(value, types.MethodType) else (value.func, value.args, value.keywords)
+
+
+_CONTAINERS = (*_SEQUENCES, *_MAPPINGS, set)
+_BY_ITSELF = (_watch.IS, _watch.EQUAL)
+_NONE_YET = (_watch.IS, ABSENT)
+# How to note an attribute of a class of the library's: never, as the object has it, or (_LOOK, and all classes of the
+# user's) by looking at the class each time. What the library's own functions name is no state.
+_NEVER, _LOOK, _PUBLIC, _PRIVATE, _PRIVATE_OF_CLASS = "never", "look", "public", "private", "private, of the class"
+_PLANS = {}
+
+
+def _plan(cls, name):
+    if name.startswith("__") or name in _unwatched(cls):
+        plan = _NEVER
+    elif _is_users(cls.__module__) or any(_is_users(base.__module__) for base in cls.__mro__):
+        return _LOOK  # not kept: such a class may be gone tomorrow
+    else:
+        of_class = _of_class(cls, name)
+        if isinstance(of_class, property) or hasattr(type(of_class), "__set__"):
+            getter = getattr(getattr(of_class, "fget", None), "__globals__", {})
+            plan = _LOOK if _is_users(getter.get("__name__")) else _NEVER
+        elif isinstance(of_class, _FUNCTIONS) and _is_users(of_class.__globals__.get("__name__")):
+            plan = _LOOK
+        elif name.startswith("_"):
+            plan = _PRIVATE if of_class is ABSENT else _PRIVATE_OF_CLASS
+        else:
+            plan = _PUBLIC
+    if not _is_users(cls.__module__):
+        _PLANS[cls, name] = plan
+    return plan
 
 
 _LENGTHS = {base.__len__ for base in _SEQUENCES}

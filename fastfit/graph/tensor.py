@@ -349,20 +349,22 @@ def topological(tensors):
     ----------
     tensors : iterable of KerasTensor
     """
-    order, done = [], set()
+    order, begun, done = [], set(), set()
     for tensor in tensors:
         if tensor.node is None:
             continue
-        stack = [(tensor.node, False)]
+        stack = [tensor.node]
         while stack:
-            node, ready = stack.pop()
-            if ready:
+            node = stack[-1]
+            key = id(node)
+            if key not in begun:
+                begun.add(key)
+                for x in reversed(node.inputs):
+                    if isinstance(x, KerasTensor) and x.node is not None and id(x.node) not in begun:
+                        stack.append(x.node)
+                continue
+            stack.pop()  # what it depends on is there; or it came twice, and is there itself
+            if key not in done:
+                done.add(key)
                 order.append(node)
-                continue
-            if id(node) in done:
-                continue
-            done.add(id(node))
-            stack.append((node, True))
-            inputs = [x.node for x in node.inputs if isinstance(x, KerasTensor) and x.node is not None]
-            stack.extend((n, False) for n in reversed(inputs) if id(n) not in done)
     return order
