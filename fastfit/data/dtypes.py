@@ -54,7 +54,9 @@ def fed_dtype(array, wanted, floats, what, limit=None):
             return dtype
     limits = np.iinfo(_WIDE[0] if wanted == "int32" else target)
     with np.errstate(invalid="ignore"):
-        fits = (array >= limits.min) & (array <= limits.max)
+        # of floats, -0.5 and 255.5 are cut to a uint8's limits; 2.0**63 is no int64, though its limit is rounded to it
+        whole = np.trunc(array.astype("float64")) if array.dtype.kind == "f" else array
+        fits = (whole >= limits.min) & ((whole < float(limits.max) + 1.0) if whole is not array else whole <= limits.max)
     flat = fits.reshape(len(array), -1)
     row = int(np.argmin(flat.all(axis=1)))
     value = array.reshape(len(array), -1)[row][int(np.argmin(flat[row]))]
@@ -68,7 +70,7 @@ def _holds(dtype, low, high):
     """Whether all from `low` to `high` are values of an integer dtype; not if they are NaN."""
     limits = np.iinfo(dtype)
     if isinstance(low, np.floating):
-        return float(limits.min) - 1.0 < low and high < float(limits.max) + 1.0
+        return limits.min <= np.trunc(float(low)) and float(high) < float(limits.max) + 1.0
     return limits.min <= int(low) and int(high) <= limits.max
 
 
