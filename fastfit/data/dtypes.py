@@ -55,8 +55,11 @@ def fed_dtype(array, wanted, floats, what, limit=None):
     limits = np.iinfo(_WIDE[0] if wanted == "int32" else target)
     with np.errstate(invalid="ignore"):
         # of floats, -0.5 and 255.5 are cut to a uint8's limits; 2.0**63 is no int64, though its limit is rounded to it
-        whole = np.trunc(array.astype("float64")) if array.dtype.kind == "f" else array
-        fits = (whole >= limits.min) & ((whole < float(limits.max) + 1.0) if whole is not array else whole <= limits.max)
+        if array.dtype.kind == "f":
+            whole = np.trunc(array.astype("float64"))
+            fits = (whole >= limits.min) & (whole < float(limits.max) + 1.0)
+        else:
+            fits = (array >= limits.min) & (array <= limits.max)
     flat = fits.reshape(len(array), -1)
     row = int(np.argmin(flat.all(axis=1)))
     value = array.reshape(len(array), -1)[row][int(np.argmin(flat[row]))]

@@ -243,12 +243,13 @@ def _keep_logs(model, kind, result, current):
         del model._step_logs[kind]
         return
     for key, value in flat.items():
-        value = ops.cast(ops.convert_to_tensor(value), "float32")
+        value = ops.convert_to_tensor(value)
+        value = ops.cast(value, "float64" if value.dtype == "float64" else "float32")
         shape = tuple(value.shape)
         if None in shape:
             raise ValueError(f"Value {key!r} of {METHODS[kind]} has a value per row, shape {shape}: reduce it first.")
         variable = kept.get(key)
         if variable is None or variable.shape != shape:
-            variable = Variable(np.zeros(shape, "float32"), trainable=False, name=f"{kind}_{key}")
+            variable = Variable(np.zeros(shape), dtype=str(value.dtype), trainable=False, name=f"{kind}_{key}")
         variable.assign(value)
         found[key] = variable
