@@ -118,8 +118,9 @@ SEED ?= 0
 fuzz-programs: build
 	$(PYTHON) -m tests.fuzz.programs --seconds $(SECONDS) --seed $(SEED)
 
+FUZZERS := $(basename $(notdir $(shell grep -l '^if __name__ == "__main__":' tests/fuzz/*.py)))
 fuzz: fuzz-programs
-	set -e; for fuzzer in graphs files; do $(PYTHON) -m tests.fuzz.$$fuzzer --seconds $(SECONDS) --seed $(SEED); done
+	set -e; for fuzzer in $(filter-out programs,$(FUZZERS)); do $(PYTHON) -m tests.fuzz.$$fuzzer --seconds $(SECONDS) --seed $(SEED); done
 
 tsan:
 	$(MAKE) -j$(JOBS) ctest VARIANT=tsan

@@ -246,7 +246,7 @@ MODEL = {
     "file of weights": (lambda m: m.load_weights("weights.txt"), ValueError, "not supported.*weights.txt"),
     "no such file": (lambda m: m.load_weights("no/such.weights.h5"), FileNotFoundError, "no/such.weights.h5"),
     "extension of a model": (lambda m: m.save("a.model"), ValueError, "`.keras`.*a.model"),
-    "extension of weights": (lambda m: m.save_weights("a.h5"), ValueError, "`.weights.h5`.*a.h5"),
+    "extension of weights": (lambda m: m.save_weights("a.txt"), ValueError, "`.weights.h5`.*a.txt"),
     "layer": (lambda m: m.get_layer("other"), ValueError, "No such layer: other.*class"),
     "weights length": (lambda m: m.set_weights(m.get_weights()[:-1]), ValueError, "weight"),
     "weights shape": (lambda m: m.set_weights([w[:1] for w in m.get_weights()]), ValueError, "shape"),
