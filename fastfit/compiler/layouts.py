@@ -59,7 +59,7 @@ class _Settling:
     scaled : set
         Slots whose padding is 0 if the scalars that were multiplied in are finite; else all is lost, padding or not.
     converted : dict
-        (key, layout, shape, phase) to the copy of a place in that layout, as long as the place is not written again.
+        (key, layout, shape, phase, when) to the copy of a place in that layout, as long as it is not written again.
     made : dict
         Key of a slot to the steps in which the instruction runs that wrote it.
     """
@@ -144,11 +144,12 @@ class _Settling:
     def convert(self, op, place, shape, layout, ins):
         """A copy of a place in another layout, made once for all who read the same value."""
         phase = 0 if place.start else ins.phase
-        key = (place.key, layout, tuple(shape), phase)
+        # A variable has a value in every step, whenever it was last written.
+        when = ALWAYS if place.start else ins.when if place.kind == "var" else self.made.get(place.key, ins.when)
+        key = (place.key, layout, tuple(shape), phase, when)
         if key not in self.converted:
             self.converted[key] = out = self.b.slot(shape)
             self.layout[out.key] = layout
-            when = ALWAYS if place.start else self.made.get(place.key, ins.when)
             with self.b.marked(phase, when):
                 self.b.emit(op, [place, out], shape, rows=(0, 1), cut="whole")
             self.made[out.key] = when

@@ -4,7 +4,8 @@ Lowering writes instructions one after the other; the schedule reorders them, cu
 side, and gives slots that do not live at once the same bytes. What is proved here, from the schedule alone:
 
 * every read finds the value that it is meant to find: of a slot, a sink or an accumulator what had been written by the
-  instructions before it, of a variable that, or what it held when the step began (`Location.start`);
+  instructions before it, of a variable that, or what it held when the step began (`Location.start`); and of a slot what
+  was written in the same step;
 * no two instructions that may run at the same time touch one place, unless both only read it or each of their tiles
   keeps to its own rows;
 * an instruction writes over what it reads only where the op table allows it, and reads data where it lies only if the
@@ -18,7 +19,7 @@ from bisect import bisect_left
 from heapq import heappop, heappush
 
 from fastfit._core import TILE
-from fastfit.compiler.builder import KINDS, Location
+from fastfit.compiler.builder import ALWAYS, KINDS, Location
 from fastfit.compiler.operands import OPERANDS, OPS
 
 
@@ -29,12 +30,13 @@ class CompilerFault(RuntimeError):
 class _Place:
     """What has been done to a place, as the schedule is followed."""
 
-    __slots__ = ("done", "first", "last", "read_in", "reader", "write_in", "writes")
+    __slots__ = ("done", "first", "last", "read_in", "reader", "when", "write_in", "writes")
 
     def __init__(self, index):
         self.writes = [index]  # numbers of the instructions that write it, as they were written
         self.done = 0  # how many of them have run
         self.write_in = self.read_in = self.reader = -1  # groups; and the last instruction that read it
+        self.when = ALWAYS  # the steps in which the last of them runs
         self.first = self.last = -1  # stages that use it, or places within a group for what lives in tiles
 
 
@@ -110,6 +112,8 @@ def _walk(builder, plan, places):
                         raise CompilerFault(
                             f"{_name(ins)} in stage {s} finds {place} written {known.done} times, expected {want}"
                         )
+                    if kind == "slot" and known.when != ALWAYS and known.when != ins.when:
+                        raise CompilerFault(f"{_name(ins)} in stage {s} reads {place} in steps that do not write it")
                     if known.write_in >= first and (cut or known.write_in != number):
                         raise CompilerFault(f"{_name(ins)} reads {place} in stage {s} beside a tile that writes it")
                     known.read_in, known.reader = number, index
@@ -128,6 +132,7 @@ def _walk(builder, plan, places):
                     used_in = max(known.write_in, known.read_in)
                     if used_in >= first and (used_in != number or (cut and known.reader != index)):
                         raise CompilerFault(f"{_name(ins)} writes {place} in stage {s} beside a tile that uses it")
+                    known.when = ins.when
                     if ins.shared and known.reader == index:
                         _check_in_place(ins, place)
                     if kind == "slot":

@@ -238,3 +238,8 @@ def test_sizes_of_layouts():
         for layout in layouts.Layout:
             made = storage.make(shape, "float32", packed=layout is layouts.Layout.PANELS)
             assert made.nbytes == 4 * layouts.floats(shape, layout, engine.panel)
+
+
+def test_a_slot_that_is_written_in_fewer_steps_than_it_is_read(program):
+    find(program[1], "dense").when = (1, 2, 0)
+    fault(program, "reads .* in steps that do not write it")

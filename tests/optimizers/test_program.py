@@ -5,7 +5,7 @@ import ctypes
 import numpy as np
 import pytest
 
-from fastfit import layers, models, optimizers, utils
+from fastfit import constraints, layers, models, optimizers, utils
 from fastfit.graph import storage
 from tests.compiler.harness import host_ops
 from tests.training import nets
@@ -117,3 +117,14 @@ def test_average_of_a_weight_without_gradient():
     average = next(a for a in model.optimizer.slots_like(idle_kernel))
     np.testing.assert_allclose(average.numpy(), before, rtol=1e-6)
     np.testing.assert_allclose(idle_kernel.numpy(), before, rtol=1e-6)
+
+
+@pytest.mark.parametrize("limit", [constraints.MaxNorm(0.7), constraints.UnitNorm()], ids=["max", "unit"])
+def test_constraint_in_steps_that_only_accumulate(limit):
+    """It reads the weights in every step, whenever they were last written."""
+    utils.set_random_seed(2)
+    model = models.Sequential([layers.Input((6,)), layers.Dense(3, kernel_constraint=limit)])
+    model.compile(optimizers.SGD(0.1, gradient_accumulation_steps=2), "mse")
+    start = model.get_weights()[0]
+    model.train_on_batch(np.ones((4, 6), "float32"), np.zeros((4, 3), "float32"))
+    np.testing.assert_allclose(model.get_weights()[0], np.asarray(limit(start)), rtol=1e-5)
