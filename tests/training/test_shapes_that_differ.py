@@ -248,7 +248,11 @@ class Falls(ff.optimizers.schedules.LearningRateSchedule):
         return {}
 
 
-@pytest.mark.parametrize("rate", [Falls(), lambda: -0.1, lambda: float("nan"), lambda: None], ids=str)
+@pytest.mark.parametrize(
+    "rate",
+    [Falls(), lambda: -0.1, lambda: float("nan"), lambda: None],
+    ids=["schedule", "negative", "nan", "none"],
+)
 def test_learning_rates_that_are_computed(rate):
     net = model(loss="mse", optimizer=ff.optimizers.SGD(rate))
     with pytest.raises(ValueError, match="learning rate must be a"):
