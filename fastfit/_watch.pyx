@@ -22,6 +22,14 @@ cdef extern from "Python.h":
 
 cdef unsigned long long _version = 1
 cdef set _names = set()
+
+# How to note the first read of an attribute, by (class, name): never; by looking at the class each time; or as the
+# object has it, where an attribute that it lacks may come (PUBLIC, PRIVATE) or is the class's for good (OF_CLASS).
+NEVER, LOOK, PUBLIC, PRIVATE, OF_CLASS = range(5)
+PLANS = {}
+cdef dict _plans = PLANS
+cdef int _never = NEVER, _look = LOOK, _of_class = OF_CLASS
+cdef tuple _atoms = (bool, int, float, str, type(None))
 cdef Recorder _recorder = None
 
 
@@ -88,7 +96,13 @@ cdef class Recorder:
     Parameters
     ----------
     first_read : callable
-        Called as f(owner, name) when an attribute is read for the first time, unless it was set before.
+        Called as f(owner, name) when an attribute is read for the first time, unless it was set before, or `PLANS`
+        say all there is to say.
+
+    Attributes
+    ----------
+    entries : list of (key, holder, name, kept)
+        What was read, in order; the key of an attribute is (id of its owner, name).
     """
 
     cdef object first_read
@@ -96,11 +110,12 @@ cdef class Recorder:
     cdef Recorder outer
     cdef dict seen
     cdef readonly set written
+    cdef readonly list entries
     cdef list owners
 
     def __init__(self, first_read):
         self.first_read = first_read
-        self.seen, self.written, self.owners = {}, set(), []
+        self.seen, self.written, self.owners, self.entries = {}, set(), [], []
 
     def __enter__(self):
         global _recorder
@@ -120,12 +135,34 @@ cdef class Recorder:
             return
         self.seen[key] = None
         self.owners.append(owner)  # or its id would be another's
+        _names.add(name)
+        if self.noted(owner, name, key):
+            return
         _recorder = None
         try:
             self.first_read(owner, name)
         finally:
             _recorder = self
-        _names.add(name)
+
+    cdef bint noted(self, object owner, object name, tuple key) except -1:
+        """Note a read whose plan is known and whose value is kept as it is."""
+        plan = _plans.get((type(owner), name))
+        if plan is None or plan == _look:
+            return False
+        if plan == _never:
+            return True
+        values = PyObject_GenericGetAttr(owner, "__dict__")
+        value = values.get(name, _absent)
+        if value is _absent:
+            if plan != _of_class:
+                self.entries.append((key, values, name, _nothing_yet))
+        elif type(value) in _atoms:
+            self.entries.append((key, values, name, (EQUAL, value)))
+        elif isinstance(value, Reading):
+            self.entries.append((key, values, name, (IS, value)))
+        else:
+            return False
+        return True
 
     cdef wrote(self, object owner, object name):
         if PyThread_get_thread_ident() != self.thread:
@@ -140,6 +177,7 @@ cdef class Recorder:
 
 # How a value is kept and compared: (kind, ...).
 ANY, IS, EQUAL, ITEMS, MAPPING, SET, ARRAY, OBJECT, BOUND = range(9)
+cdef tuple _nothing_yet = (IS, ABSENT)
 
 
 cdef bint same(tuple kept, object live) except -1:
@@ -226,6 +264,26 @@ cdef bint _all_same(list entries) except -1:
         if not same((<tuple>entry)[2], _current((<tuple>entry)[0], (<tuple>entry)[1])):
             return False
     return True
+
+
+def sift(list entries, set written):
+    """Entries of attributes whose value is the very object that was read, as of `Reads`, and all others."""
+    cdef list watched = [], others = []
+    cdef tuple entry, kept
+    for entry in entries:
+        key, holder, name, kept = entry
+        kind = kept[0]
+        if key is not None and (kind == IS or kind == EQUAL) and type(holder) is dict and key not in written \
+                and (<dict>holder).get(name, _absent) is kept[1]:
+            watched.append((holder, name, kept))
+        else:
+            others.append(entry)
+    return watched, others
+
+
+def stateful(dict values, frozenset plain):
+    """Names and values of a dict whose types are not among `plain`."""
+    return [(name, value) for name, value in values.items() if type(value) not in plain]
 
 
 cdef class Reads:

@@ -77,7 +77,7 @@ class Record:
 
     def __init__(self):
         self._recorder = _watch.Recorder(self._first_read)
-        self._entries = []  # (key, holder, name, kept)
+        self._entries = self._recorder.entries
         self._functions = set()
         self._room = LARGEST_STATE
 
@@ -90,12 +90,9 @@ class Record:
 
     def reads(self):
         """Return the `_watch.Reads` of the block, which has ended."""
-        watched, loose, written = [], [], self._recorder.written
-        for key, holder, name, kept in self._entries:
-            if key is not None and kept[0] in _BY_ITSELF and type(holder) is dict and key not in written:
-                if holder.get(name, ABSENT) is kept[1]:  # most are this
-                    watched.append((holder, name, kept))
-                    continue
+        written, loose = self._recorder.written, []
+        watched, others = _watch.sift(self._entries, written)
+        for key, holder, name, kept in others:
             now = _watch.current(holder, name)
             if key in written or not _watch.unchanged(kept, now):
                 # what is made at first use stays; what the step changes itself is no input of it
@@ -110,21 +107,21 @@ class Record:
 
     def _first_read(self, owner, name):
         cls = type(owner)
-        plan = _PLANS.get((cls, name))
+        plan = _watch.PLANS.get((cls, name))
         if plan is None:
             plan = _plan(cls, name)
-        if plan is _NEVER:
+        if plan == _watch.NEVER:
             return
-        if plan is not _LOOK:
+        if plan != _watch.LOOK:
             values = owner.__dict__
             if name in values:
                 value = values[name]
-                if plan is not _PUBLIC and isinstance(value, _CONTAINERS):
+                if plan != _watch.PUBLIC and isinstance(value, _CONTAINERS):
                     self._entries.append(((id(owner), name), values, name, (_watch.IS, value)))  # never edited
                 else:
                     self._note((id(owner), name), values, name, value)
-            elif plan is not _PRIVATE_OF_CLASS:  # it may get one
-                self._entries.append(((id(owner), name), values, name, _NONE_YET))
+            elif plan != _watch.OF_CLASS:  # it may get one
+                self._entries.append(((id(owner), name), values, name, (_watch.IS, ABSENT)))
             return
         values = owner.__dict__
         value = values.get(name, ABSENT)
@@ -245,31 +242,27 @@ def _bound_to(value):
 
 _CONTAINERS = (*_SEQUENCES, *_MAPPINGS, set)
 _BY_ITSELF = (_watch.IS, _watch.EQUAL)
-_NONE_YET = (_watch.IS, ABSENT)
-# How to note an attribute of a class of the library's: never, as the object has it, or (_LOOK, and all classes of the
-# user's) by looking at the class each time. What the library's own functions name is no state.
-_NEVER, _LOOK, _PUBLIC, _PRIVATE, _PRIVATE_OF_CLASS = "never", "look", "public", "private", "private, of the class"
-_PLANS = {}
 
 
 def _plan(cls, name):
+    """How reads of an attribute are noted, see `_watch.PLANS`. What the library's own functions name is no state."""
     if name.startswith("__") or name in _unwatched(cls):
-        plan = _NEVER
+        plan = _watch.NEVER
     elif _is_users(cls.__module__) or any(_is_users(base.__module__) for base in cls.__mro__):
-        return _LOOK  # not kept: such a class may be gone tomorrow
+        return _watch.LOOK  # not kept: such a class may be gone tomorrow
     else:
         of_class = _of_class(cls, name)
         if isinstance(of_class, property) or hasattr(type(of_class), "__set__"):
             getter = getattr(getattr(of_class, "fget", None), "__globals__", {})
-            plan = _LOOK if _is_users(getter.get("__name__")) else _NEVER
+            plan = _watch.LOOK if _is_users(getter.get("__name__")) else _watch.NEVER
         elif isinstance(of_class, _FUNCTIONS) and _is_users(of_class.__globals__.get("__name__")):
-            plan = _LOOK
+            plan = _watch.LOOK
         elif name.startswith("_"):
-            plan = _PRIVATE if of_class is ABSENT else _PRIVATE_OF_CLASS
+            plan = _watch.PRIVATE if of_class is ABSENT else _watch.OF_CLASS
         else:
-            plan = _PUBLIC
+            plan = _watch.PUBLIC
     if not _is_users(cls.__module__):
-        _PLANS[cls, name] = plan
+        _watch.PLANS[cls, name] = plan
     return plan
 
 

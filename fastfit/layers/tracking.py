@@ -5,7 +5,7 @@ import types
 
 import numpy as np
 
-from fastfit._watch import Watched
+from fastfit._watch import Watched, stateful
 from fastfit.graph.variable import Variable
 from fastfit.utils import own_variables
 
@@ -57,8 +57,9 @@ class Tracked(Watched):
 
     def _attribute_objects(self, kind):
         found = {}
-        for name, value in list(self.__dict__.items()):
-            if type(value) not in _PLAIN and name not in self._untracked_attributes:
+        untracked = self._untracked_attributes
+        for name, value in stateful(self.__dict__, _PLAIN):
+            if name not in untracked:
                 _collect(value, kind, found)
         return list(found.values())
 
