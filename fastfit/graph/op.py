@@ -1,4 +1,4 @@
-"""The op table: one row per op, with its shape rule, its NumPy meaning, its gradient and its native form."""
+"""The op table: one row per op, with its shape rule, its NumPy meaning and its gradient."""
 
 import functools
 import inspect
@@ -39,8 +39,6 @@ class Op:
         ``meaning(*arrays, **attrs)`` computes with NumPy; several outputs come as a tuple.
     grad : callable, optional
         ``grad(node, *dys)`` returns one gradient per input (None where there is none).
-    native : str, optional
-        Native instruction or lowering rule.
     promote : {None, "same", "float"}
         Whether inputs are brought to one dtype ("float": a float one) before anything else.
     operands : slice, optional
@@ -61,14 +59,13 @@ class Op:
     """
 
     def __init__(
-        self, name, shape, meaning, grad=None, native=None, *, promote=None, operands=None, constant=False,
-        elementwise=False, by_row=False, sizes=None, rows=None,
+        self, name, shape, meaning, grad=None, *, promote=None, operands=None, constant=False, elementwise=False,
+        by_row=False, sizes=None, rows=None,
     ):  # fmt: skip
         self.name = name
         self.shape = shape
         self.meaning = meaning
         self.grad = grad
-        self.native = native
         self.promote = promote
         self.operands = operands
         self.constant = constant
@@ -96,11 +93,11 @@ class Op:
         return default is value or (type(default) is type(value) in (int, float, bool, str) and default == value)
 
 
-def define(name, shape, meaning, grad=None, native=None, **options):
+def define(name, shape, meaning, grad=None, **options):
     """Add a row to the op table and return it. See `Op` for the parameters."""
     if name in OPS:
         raise ValueError(f"op {name!r} is defined twice")
-    OPS[name] = Op(name, shape, meaning, grad, native, **options)
+    OPS[name] = Op(name, shape, meaning, grad, **options)
     return OPS[name]
 
 

@@ -106,11 +106,6 @@ def _write_names(group, attribute, names):
 # ---- reading ----
 
 
-def is_model(h5):
-    """Whether an open file holds a whole model."""
-    return "model_config" in h5.attrs
-
-
 def is_weights(h5):
     """Whether an open file holds weights in this layout, alone or with a model."""
     return _has_names(h5, _LAYERS) or _MODEL in h5

@@ -81,8 +81,8 @@ def training_data(model, given):
     if given.validation_data is not None:
         if batch_size is None and isinstance(train, Arrays) and not given.validation_steps:
             batch_size = train.batch
-        unpacked = unpack_validation_data(given.validation_data)
         try:
+            unpacked = unpack_validation_data(given.validation_data)
             valid = evaluation_data(model, RunArguments(*unpacked, batch_size, steps=given.validation_steps))
         except ValueError as error:
             raise ValueError(f"In `validation_data`: {error}") from None

@@ -9,7 +9,6 @@ from fastfit.utils.kept import programs
 _lock = threading.Lock()
 _counts: dict[str, int] = {}
 _uids: dict[str, int] = {}
-_clear_hooks = []
 _scope = threading.local()
 
 
@@ -96,12 +95,6 @@ def uniquify(names):
     return result
 
 
-def on_clear_session(hook):
-    """Register a function that `clear_session` calls."""
-    _clear_hooks.append(hook)
-    return hook
-
-
 def clear_session(free_memory=True):
     """Forget the automatic names handed out so far, so that the next Dense is ``dense`` again, and free memory.
 
@@ -114,8 +107,6 @@ def clear_session(free_memory=True):
     with _lock:
         _counts.clear()
         _uids.clear()
-    for hook in _clear_hooks:
-        hook()
     if free_memory:
         programs.clear()
         gc.collect()

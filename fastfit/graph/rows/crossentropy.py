@@ -94,7 +94,6 @@ define(
     _sparse_shape,
     _sparse,
     lambda node, dy: [None, A("sparse_ce_grad", *node.inputs, dy, **node.attrs)],
-    "sparse_categorical_crossentropy",
     promote="float",
     operands=slice(1, 2),
 )
@@ -102,8 +101,6 @@ define(
     "sparse_ce_grad",
     lambda t, o, dy, **_: (o.shape, o.dtype),
     _sparse_ce_grad,
-    None,
-    "sparse_ce_grad",
     promote="float",
     operands=slice(1, 3),
 )
@@ -153,11 +150,11 @@ def _categorical_grad(node, dy):
 
 
 define(
-    "categorical_crossentropy", _categorical_shape, _categorical, _categorical_grad, "categorical_crossentropy",
+    "categorical_crossentropy", _categorical_shape, _categorical, _categorical_grad,
     promote="float", by_row=True,
 )  # fmt: skip
 define(
-    "categorical_ce_grad", lambda t, o, dy, **_: (o.shape, o.dtype), _categorical_ce_grad, None, "categorical_ce_grad",
+    "categorical_ce_grad", lambda t, o, dy, **_: (o.shape, o.dtype), _categorical_ce_grad,
     promote="float",
 )  # fmt: skip
 
@@ -198,7 +195,7 @@ def _binary_grad(node, dy):
     return [dt, do]
 
 
-define("binary_crossentropy", _binary_shape, _binary, _binary_grad, "binary_crossentropy", promote="float",
+define("binary_crossentropy", _binary_shape, _binary, _binary_grad, promote="float",
        by_row=True)  # fmt: skip
 
 # Fused with the softmax or sigmoid before them: (loss values, p) ------------------------------------------------------
@@ -242,14 +239,14 @@ def _like_p(p, target, g):
     return p.shape, p.dtype
 
 
-define("softmax_ce", _row_values, _softmax_ce, _fused_grad("softmax_ce_grad"), "softmax_ce", promote="float",
+define("softmax_ce", _row_values, _softmax_ce, _fused_grad("softmax_ce_grad"), promote="float",
        operands=slice(1, 2))  # fmt: skip
-define("softmax_ce_grad", _like_p, _softmax_ce_grad, None, "softmax_ce_grad")
+define("softmax_ce_grad", _like_p, _softmax_ce_grad)
 define("softmax_ce_dense", _row_values, lambda t, z: (_categorical(t, z, from_logits=True), softmax(z)),
-       _fused_grad("softmax_ce_dense_grad"), "softmax_ce_dense", promote="float")  # fmt: skip
-define("softmax_ce_dense_grad", _like_p, lambda p, t, g: g[..., None] * (p * np.sum(t, -1, keepdims=True) - t), None,
-       "softmax_ce_dense_grad", promote="float")  # fmt: skip
-define("sigmoid_bce", lambda t, z: [(broadcast(t.shape, z.shape), z.dtype), (z.shape, z.dtype)],
-       lambda t, z: (_logits_bce(t, z), sigmoid(z)), _fused_grad("sigmoid_bce_grad"), "sigmoid_bce",
+       _fused_grad("softmax_ce_dense_grad"), promote="float")  # fmt: skip
+define("softmax_ce_dense_grad", _like_p, lambda p, t, g: g[..., None] * (p * np.sum(t, -1, keepdims=True) - t),
        promote="float")  # fmt: skip
-define("sigmoid_bce_grad", _like_p, lambda p, t, g: g * (p - t), None, "sigmoid_bce_grad", promote="float")
+define("sigmoid_bce", lambda t, z: [(broadcast(t.shape, z.shape), z.dtype), (z.shape, z.dtype)],
+       lambda t, z: (_logits_bce(t, z), sigmoid(z)), _fused_grad("sigmoid_bce_grad"),
+       promote="float")  # fmt: skip
+define("sigmoid_bce_grad", _like_p, lambda p, t, g: g * (p - t), promote="float")

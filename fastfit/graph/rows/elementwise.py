@@ -70,17 +70,17 @@ def _sinc_grad(x, y, dy):
 # Unary, float ---------------------------------------------------------------------------------------------------------
 
 _C = 2.0 / math.sqrt(math.pi)
-unary("exp", np.exp, lambda x, y, dy: dy * y, native="exp")
+unary("exp", np.exp, lambda x, y, dy: dy * y)
 unary("exp2", np.exp2, lambda x, y, dy: dy * y * math.log(2.0))
-unary("expm1", np.expm1, lambda x, y, dy: dy * (y + 1.0), native="expm1")
-unary("log", np.log, lambda x, y, dy: dy / x, native="log")
-unary("log1p", np.log1p, lambda x, y, dy: dy / (x + 1.0), native="log1p")
+unary("expm1", np.expm1, lambda x, y, dy: dy * (y + 1.0))
+unary("log", np.log, lambda x, y, dy: dy / x)
+unary("log1p", np.log1p, lambda x, y, dy: dy / (x + 1.0))
 unary("log2", np.log2, lambda x, y, dy: dy / (x * math.log(2.0)))
 unary("log10", np.log10, lambda x, y, dy: dy / (x * math.log(10.0)))
-unary("sqrt", np.sqrt, lambda x, y, dy: dy * 0.5 / y, native="sqrt")
-unary("rsqrt", lambda x: 1 / np.sqrt(x), lambda x, y, dy: dy * (-0.5 * y * y * y), native="rsqrt")
+unary("sqrt", np.sqrt, lambda x, y, dy: dy * 0.5 / y)
+unary("rsqrt", lambda x: 1 / np.sqrt(x), lambda x, y, dy: dy * (-0.5 * y * y * y))
 unary("cbrt", np.cbrt, lambda x, y, dy: dy / (3.0 * A("square", y)))
-unary("reciprocal", lambda x: 1 / x, lambda x, y, dy: A("negative", dy * A("square", y)), native="reciprocal")
+unary("reciprocal", lambda x: 1 / x, lambda x, y, dy: A("negative", dy * A("square", y)))
 unary("sin", np.sin, lambda x, y, dy: dy * A("cos", x))
 unary("cos", np.cos, lambda x, y, dy: A("negative", dy * A("sin", x)))
 unary("tan", np.tan, lambda x, y, dy: dy * (A("square", y) + 1.0))
@@ -92,12 +92,12 @@ unary("cosh", np.cosh, lambda x, y, dy: dy * A("sinh", x))
 unary("arcsinh", np.arcsinh, lambda x, y, dy: dy * A("rsqrt", A("square", x) + 1.0))
 unary("arccosh", np.arccosh, lambda x, y, dy: dy * A("rsqrt", A("square", x) - 1.0))
 unary("arctanh", np.arctanh, lambda x, y, dy: dy / (1.0 - A("square", x)))
-unary("erf", _per_element(math.erf), lambda x, y, dy: dy * (_C * A("exp", -A("square", x))), native="erf")
+unary("erf", _per_element(math.erf), lambda x, y, dy: dy * (_C * A("exp", -A("square", x))))
 unary("erfc", _per_element(math.erfc), lambda x, y, dy: dy * (-_C * A("exp", -A("square", x))))
 unary("erfinv", _per_element(_erfinv), lambda x, y, dy: dy * (A("exp", A("square", y)) / _C))
-unary("tanh", np.tanh, lambda x, y, dy: A("tanh_grad", y, dy), native="tanh")
-unary("sigmoid", sigmoid, lambda x, y, dy: A("sigmoid_grad", y, dy), native="sigmoid")
-unary("softplus", softplus, lambda x, y, dy: dy * A("sigmoid", x), native="softplus")
+unary("tanh", np.tanh, lambda x, y, dy: A("tanh_grad", y, dy))
+unary("sigmoid", sigmoid, lambda x, y, dy: A("sigmoid_grad", y, dy))
+unary("softplus", softplus, lambda x, y, dy: dy * A("sigmoid", x))
 unary("i0", lambda x: np.i0(x).astype(np.asarray(x).dtype), _i0_grad)
 unary("sinc", np.sinc, _sinc_grad)
 unary("deg2rad", np.deg2rad, lambda x, y, dy: dy * (math.pi / 180.0))
@@ -105,11 +105,11 @@ unary("rad2deg", np.rad2deg, lambda x, y, dy: dy * (180.0 / math.pi))
 
 # Unary, any number ----------------------------------------------------------------------------------------------------
 
-unary("negative", np.negative, lambda x, y, dy: A("negative", dy), native="negative", promote="same")
-unary("abs", np.abs, lambda x, y, dy: dy * A("sign", x), native="abs", promote="same")
-unary("square", np.square, lambda x, y, dy: dy * (x * 2.0), native="square", promote="same")
-unary("relu", lambda x: np.maximum(x, 0), lambda x, y, dy: A("relu_grad", y, dy), native="relu", promote="same")
-unary("sign", np.sign, native="sign", promote="same", constant=True)
+unary("negative", np.negative, lambda x, y, dy: A("negative", dy), promote="same")
+unary("abs", np.abs, lambda x, y, dy: dy * A("sign", x), promote="same")
+unary("square", np.square, lambda x, y, dy: dy * (x * 2.0), promote="same")
+unary("relu", lambda x: np.maximum(x, 0), lambda x, y, dy: A("relu_grad", y, dy), promote="same")
+unary("sign", np.sign, promote="same", constant=True)
 unary("floor", np.floor, constant=True)
 unary("ceil", np.ceil, constant=True)
 unary("trunc", np.trunc, constant=True, promote="same")
@@ -149,7 +149,6 @@ define(
     lambda x, dtype: (x.shape, dtype),
     lambda x, dtype: np.asarray(x).astype(dtype),
     _cast_grad,
-    "cast",
     elementwise=True,
 )
 
@@ -236,18 +235,17 @@ def _arctan2_grad(x, z, y, dy):
     return scale * z, A("negative", scale * x)
 
 
-binary("add", np.add, lambda x, z, y, dy: (dy, dy), native="add")
-binary("subtract", np.subtract, lambda x, z, y, dy: (dy, A("negative", dy) if symbolic(z) else None), native="subtract")
+binary("add", np.add, lambda x, z, y, dy: (dy, dy))
+binary("subtract", np.subtract, lambda x, z, y, dy: (dy, A("negative", dy) if symbolic(z) else None))
 binary(
     "multiply",
     np.multiply,
     lambda x, z, y, dy: (dy * z if symbolic(x) else None, dy * x if symbolic(z) else None),
-    native="multiply",
 )
-binary("divide", _divide, _divide_grad, native="divide", promote="float")
+binary("divide", _divide, _divide_grad, promote="float")
 binary("power", _power, _power_grad)
-binary("maximum", np.maximum, _larger_grad("greater_equal"), native="maximum")
-binary("minimum", np.minimum, _larger_grad("less_equal"), native="minimum")
+binary("maximum", np.maximum, _larger_grad("greater_equal"))
+binary("minimum", np.minimum, _larger_grad("less_equal"))
 binary("fmax", np.fmax, _larger_grad("greater_equal"))
 binary("fmin", np.fmin, _larger_grad("less_equal"))
 binary("floor_divide", np.floor_divide, constant=True)
@@ -309,7 +307,7 @@ def _sigmoid_grad_grad(node, g):
 
 
 def _adjoint(name, meaning, grad):
-    define(name, lambda y, dy: same_shape(y), meaning, grad, name, promote="same")
+    define(name, lambda y, dy: same_shape(y), meaning, grad, promote="same")
 
 
 _adjoint("relu_grad", lambda y, dy: np.where(y > 0, dy, np.zeros((), np.asarray(dy).dtype)), _relu_grad_grad)
@@ -334,7 +332,6 @@ define(
     lambda x, low, high: (x.shape, x.dtype),
     lambda x, low, high: np.minimum(np.maximum(x, low), high),
     _clip_grad,
-    "clip",
     promote="same",
     elementwise=True,
 )

@@ -62,10 +62,10 @@ def same_shape(x, **_):
     return x.shape, x.dtype
 
 
-def unary(name, meaning, grad=None, native=None, promote="float", **options):
+def unary(name, meaning, grad=None, promote="float", **options):
     """Define an op on each element. ``grad(x, y, dy)`` returns the gradient of x."""
     rule = None if grad is None else lambda node, dy: [grad(node.inputs[0], node.outputs[0], dy, **node.attrs)]
-    return define(name, same_shape, meaning, rule, native, promote=promote, elementwise=True, **options)
+    return define(name, same_shape, meaning, rule, promote=promote, elementwise=True, **options)
 
 
 def predicate(name, meaning):
@@ -81,7 +81,7 @@ def _binary_shape(x, z, **_):
     return _pair_shape(x, z), x.dtype
 
 
-def binary(name, meaning, grad=None, native=None, promote="same", **options):
+def binary(name, meaning, grad=None, promote="same", **options):
     """Define an op on pairs of elements. ``grad(x, z, y, dy)`` returns both gradients before un-broadcasting."""
 
     def rule(node, dy):
@@ -90,7 +90,7 @@ def binary(name, meaning, grad=None, native=None, promote="same", **options):
         return [None if dx is None else unbroadcast(dx, x), None if dz is None else unbroadcast(dz, z)]
 
     options["elementwise"] = True
-    return define(name, _binary_shape, meaning, rule if grad else None, native, promote=promote, **options)
+    return define(name, _binary_shape, meaning, rule if grad else None, promote=promote, **options)
 
 
 def comparison(name, meaning):

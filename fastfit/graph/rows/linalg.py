@@ -54,7 +54,7 @@ def _matmul_grad(node, dy):
     return [dx, dz]
 
 
-define("matmul", _matmul_shape, np.matmul, _matmul_grad, "matmul", promote="same")
+define("matmul", _matmul_shape, np.matmul, _matmul_grad, promote="same")
 
 # Dense layers: x (..., d), w (d, u), b (u) or None --------------------------------------------------------------------
 
@@ -81,7 +81,7 @@ def _dense_grad(node, dy):
     ][: len(node.inputs)]
 
 
-define("dense", _dense_shape, _dense, _dense_grad, "dense", promote="same")
+define("dense", _dense_shape, _dense, _dense_grad, promote="same")
 
 
 def _rows(x):
@@ -93,7 +93,6 @@ define(
     lambda dy, w: ((*dy.shape[:-1], w.shape[0]), dy.dtype),
     lambda dy, w: np.matmul(dy, np.transpose(w)),
     lambda node, g: [A("matmul", g, node.inputs[1]), A("dense_dw", g, node.inputs[0])],
-    "dense_dx",
     promote="same",
 )
 define(
@@ -101,7 +100,6 @@ define(
     lambda x, dy: ((x.shape[-1], dy.shape[-1]), dy.dtype),
     lambda x, dy: np.matmul(_rows(x).T, _rows(dy)),
     lambda node, g: [A("dense_dx", node.inputs[1], g), A("matmul", node.inputs[0], g)],
-    "dense_dw",
     promote="same",
 )
 define(
@@ -109,7 +107,6 @@ define(
     lambda dy: ((dy.shape[-1],), dy.dtype),
     lambda dy: np.sum(_rows(dy), axis=0),
     lambda node, g: [A("broadcast_like", g, node.inputs[0])],
-    "dense_db",
     promote="same",
 )
 

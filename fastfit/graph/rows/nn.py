@@ -32,7 +32,6 @@ define(
     same_shape,
     softmax,
     lambda node, dy: [A("softmax_grad", node.outputs[0], dy, axis=node.attrs.get("axis", -1))],
-    "softmax",
     promote="float",
 )
 
@@ -50,7 +49,6 @@ define(
     lambda y, dy, axis=-1: (y.shape, y.dtype),
     lambda y, dy, axis=-1: y * (dy - np.sum(dy * y, axis=_axis(axis), keepdims=True)),
     _softmax_grad_grad,
-    "softmax_grad",
     promote="same",
 )
 
@@ -60,7 +58,7 @@ def _log_softmax_grad(node, dy):
     return [dy - A("exp", node.outputs[0]) * A("sum", dy, axis=axis, keepdims=True)]
 
 
-define("log_softmax", same_shape, log_softmax, _log_softmax_grad, "log_softmax", promote="float")
+define("log_softmax", same_shape, log_softmax, _log_softmax_grad, promote="float")
 
 # Errors averaged over the last axis -----------------------------------------------------------------------------------
 
@@ -115,7 +113,6 @@ define(
     _row_shape,
     lambda p, t: np.mean(np.square(p - t), axis=-1),
     _error_grad("squared_error_mean_grad", "t"),
-    "squared_error",
     promote="float",
     by_row=True,
 )
@@ -124,7 +121,6 @@ define(
     _error_grad_shape,
     _squared_error_grad,
     _squared_error_grad_grad,
-    "squared_error_grad",
     promote="float",
 )
 define(
@@ -132,13 +128,10 @@ define(
     _row_shape,
     lambda p, t: np.mean(np.abs(p - t), axis=-1),
     _error_grad("absolute_error_mean_grad", "t"),
-    "absolute_error",
     promote="float",
     by_row=True,
 )
-define(
-    "absolute_error_mean_grad", _error_grad_shape, _absolute_error_grad, None, "absolute_error_grad", promote="float"
-)
+define("absolute_error_mean_grad", _error_grad_shape, _absolute_error_grad, promote="float")
 
 # Hits of metrics, one value per row -----------------------------------------------------------------------------------
 
@@ -162,24 +155,18 @@ define(
     "hit_sparse",
     _hit_sparse_shape,
     lambda t, p: _hits(np.argmax(p, -1) == np.reshape(t, np.shape(p)[:-1]), p),
-    None,
-    "hit_sparse",
     constant=True,
 )
 define(
     "hit_dense",
     lambda t, p: (p.shape[:-1], p.dtype),
     lambda t, p: _hits(np.argmax(p, -1) == np.argmax(t, -1), p),
-    None,
-    "hit_dense",
     constant=True,
 )
 define(
     "hit_binary",
     lambda t, p, threshold=0.5: (p.shape[:-1], p.dtype),
     lambda t, p, threshold=0.5: np.mean(_hits(_hits(p > threshold, p) == t, p), axis=-1),
-    None,
-    "hit_binary",
     constant=True,
 )
 

@@ -40,7 +40,6 @@ define(
     _dropout_shape,
     _dropout,
     lambda node, dy: [A("dropout", dy, **node.attrs)],
-    "dropout",
     promote="float",
 )
 
@@ -73,7 +72,7 @@ def _like(name, draw):
         shape = np.shape(x)
         return np.asarray(draw(math.prod(shape), seed, stream, **attrs)).reshape(shape).astype(dtype)
 
-    define(name, lambda x, dtype="float32", **_: (x.shape, dtype), meaning, None, name, constant=True)
+    define(name, lambda x, dtype="float32", **_: (x.shape, dtype), meaning, constant=True)
 
 
 def _normal(count, seed, stream, mean=0.0, stddev=1.0):

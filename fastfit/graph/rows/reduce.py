@@ -17,7 +17,7 @@ def _shape(x, axis=None, keepdims=False, **_):
     return shapes.reduced(x.shape, axis, keepdims), x.dtype
 
 
-def _reduction(name, function, grad=None, promote="same", dtype=None, native=None, **options):
+def _reduction(name, function, grad=None, promote="same", dtype=None, **options):
     def meaning(x, axis=None, keepdims=False):
         return function(x, axis=_axis(axis), keepdims=keepdims)
 
@@ -28,7 +28,7 @@ def _reduction(name, function, grad=None, promote="same", dtype=None, native=Non
         axis, keepdims = node.attrs.get("axis"), node.attrs.get("keepdims", False)
         return [grad(node.inputs[0], node.outputs[0], dy, axis, keepdims)]
 
-    define(name, shape, meaning, rule if grad else None, native or name, promote=promote, **options)
+    define(name, shape, meaning, rule if grad else None, promote=promote, **options)
 
 
 def _whole(value, x):
@@ -77,7 +77,6 @@ define(
     ),
     lambda x, axis=None, keepdims=False: _sum_like_keras(x, _axis(axis), keepdims),
     lambda node, dy: [_sum_grad(node.inputs[0], None, dy, node.attrs.get("axis"), node.attrs.get("keepdims", False))],
-    "sum",
     promote="same",
 )
 _reduction("mean", np.mean, _mean_grad, promote="float")
@@ -139,8 +138,6 @@ def _index_reduction(name, function):
         name,
         lambda x, axis=None, keepdims=False: (shapes.reduced(x.shape, axis, keepdims), "int32"),
         meaning,
-        None,
-        name,
         constant=True,
     )
 
@@ -203,13 +200,11 @@ define(
 )
 define("sum_into64", lambda w, i, size: ((size,), "float64"), _sum_into, constant=True)
 # Everything summed in float64; weights, one per row or per leading axes, are optional.
-define("sum64", lambda x, weights=None: ((), "float64"), _sum64, _sum64_grad, "sum64")
+define("sum64", lambda x, weights=None: ((), "float64"), _sum64, _sum64_grad)
 define(
     "batch_size",
     lambda x: ((), "float32"),
     lambda x: np.float32(np.shape(x)[0]),
-    None,
-    "batch_size",
     constant=True,
 )
 define(

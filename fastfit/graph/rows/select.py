@@ -30,7 +30,6 @@ define(
     lambda c, x, z: (shapes.broadcast(c.shape, x.shape, z.shape), x.dtype),
     _where,
     _where_grad,
-    "where",
     promote="same",
     operands=slice(1, 3),
     elementwise=True,
@@ -99,7 +98,7 @@ def _getitem_back(dy, x, key):
     return dx
 
 
-define("getitem", _getitem_shape, _getitem, _getitem_grad, "getitem")
+define("getitem", _getitem_shape, _getitem, _getitem_grad)
 define(
     "getitem_grad",
     lambda dy, x, key: (x.shape, dy.dtype),
@@ -133,7 +132,7 @@ def _take_grad(node, dy):
     return [A("scatter_add", dy, indices, x, axis=axis), None]
 
 
-define("take", _take_shape, _take, _take_grad, "take")
+define("take", _take_shape, _take, _take_grad)
 
 
 def _scatter_add(dy, indices, like, axis):
@@ -154,7 +153,6 @@ define(
     lambda dy, indices, like, axis: (like.shape, dy.dtype),
     _scatter_add,
     lambda node, g: [A("take", g, node.inputs[1], axis=node.attrs["axis"]), None, None],
-    "take_grad",
 )
 
 
@@ -214,7 +212,7 @@ def one_hot(x, num_classes, axis=-1, dtype="float32"):
     return np.moveaxis(hot, -1, axis).astype(dtype)
 
 
-define("one_hot", _one_hot_shape, one_hot, None, "one_hot", constant=True)
+define("one_hot", _one_hot_shape, one_hot, constant=True)
 
 
 def _sort_grad(node, dy):

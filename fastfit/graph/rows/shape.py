@@ -62,13 +62,12 @@ def _back(node, dy):
     return [reshape_to(dy, node.inputs[0])] + [None] * (len(node.inputs) - 1)
 
 
-define("reshape", _reshape_shape, _reshape, _back, "reshape", sizes=slice(1, None))
+define("reshape", _reshape_shape, _reshape, _back, sizes=slice(1, None))
 define(
     "reshape_like",
     lambda x, like: (like.shape, x.dtype),
     lambda x, like: np.reshape(x, np.shape(like)),
     lambda node, dy: [reshape_to(dy, node.inputs[0]), None],
-    "reshape",
 )
 
 
@@ -80,7 +79,7 @@ def _expand_shape(x, axis):
     return tuple(1 if i in places else next(rest) for i in range(rank)), x.dtype
 
 
-define("expand_dims", _expand_shape, lambda x, axis: np.expand_dims(x, axis), _back, "reshape")
+define("expand_dims", _expand_shape, lambda x, axis: np.expand_dims(x, axis), _back)
 
 
 def _squeeze_shape(x, axis=None):
@@ -93,7 +92,7 @@ def _squeeze_shape(x, axis=None):
     return tuple(d for i, d in enumerate(x.shape) if i not in axes), x.dtype
 
 
-define("squeeze", _squeeze_shape, lambda x, axis=None: np.squeeze(x, axis=axis), _back, "reshape")
+define("squeeze", _squeeze_shape, lambda x, axis=None: np.squeeze(x, axis=axis), _back)
 
 # Order of axes and of elements ----------------------------------------------------------------------------------------
 
@@ -114,7 +113,7 @@ def _transpose_shape(x, axes=None):
     return tuple(x.shape[i] for i in order), x.dtype
 
 
-define("transpose", _transpose_shape, lambda x, axes=None: np.transpose(x, axes), _transpose_grad, "transpose")
+define("transpose", _transpose_shape, lambda x, axes=None: np.transpose(x, axes), _transpose_grad)
 define(
     "flip",
     lambda x, axis=None: (x.shape, x.dtype),
@@ -182,7 +181,6 @@ define(
     _broadcast_to_shape,
     lambda x, *dims, shape: np.broadcast_to(x, _with_dims(shape, dims)),
     lambda node, dy: [unbroadcast(dy, node.inputs[0])] + [None] * (len(node.inputs) - 1),
-    "broadcast",
     sizes=slice(1, None),
 )
 define(
@@ -190,7 +188,6 @@ define(
     _broadcast_like_shape,
     lambda x, like: np.broadcast_to(x, np.shape(like)),
     lambda node, dy: [unbroadcast(dy, node.inputs[0]), None],
-    "broadcast",
 )
 define(
     "full",
@@ -210,8 +207,6 @@ define(
     "full_like",
     lambda x, value, dtype: (x.shape, dtype),
     lambda x, value, dtype: np.full(np.shape(x), value, dtype),
-    None,
-    "fill",
     constant=True,
 )
 
@@ -262,7 +257,6 @@ define(
     _concatenate_shape,
     lambda *xs, axis=0: np.concatenate(xs, axis=axis),
     _concatenate_grad,
-    "concatenate",
     promote="same",
     by_row=True,
     rows=_concatenate_rows,
