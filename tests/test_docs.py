@@ -22,7 +22,6 @@ IMPORT = re.compile(r"^>>> import fastfit$", re.MULTILINE)
 # What Keras does otherwise in the examples of an argument's page, and why.
 NOT_AS_IN_KERAS = {
     "run_eagerly": ["calls"],  # the name of the tensors that are traced
-    "jit_compile": ["weights_after_training(True) == weights_after_training(False)"],  # bits differ there
     # there a list of weights needs a list of losses, and the weight in a dict is that of both outputs
     "loss_weights": [
         "model.evaluate(x, y, verbose=0, return_dict=True)",
@@ -30,6 +29,10 @@ NOT_AS_IN_KERAS = {
     ],
     "metrics": ["model.metrics_names"],  # not flat
     "steps_per_execution": ["seen"],  # the last index lies behind the last batch
+}
+# What Keras may do otherwise, as the machine has it.
+AS_IN_KERAS_OR_NOT = {
+    "jit_compile": ["weights_after_training(True) == weights_after_training(False)"],  # bits may differ there
 }
 
 
@@ -140,7 +143,8 @@ def test_examples_say_what_keras_does(method, argument):
     assert count == 1
     collector = Collector()
     collector.run(doctest.DocTestParser().get_doctest(code, {}, f"{argument} in Keras", str(page), 0))
-    assert collector.sources == NOT_AS_IN_KERAS.get(argument, [])
+    at_will = AS_IN_KERAS_OR_NOT.get(argument, [])
+    assert [source for source in collector.sources if source not in at_will] == NOT_AS_IN_KERAS.get(argument, [])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)
