@@ -1,6 +1,7 @@
 """TensorBoard: what is in the event files, read record by record."""
 
 import builtins
+import io
 import os
 import struct
 
@@ -123,8 +124,6 @@ def test_histograms_leave_out_what_is_not_finite(tmp_path):
 
 def test_png_is_what_it_says():
     image = pytest.importorskip("PIL.Image")
-    import io
-
     grey = np.arange(12, dtype="uint8").reshape(3, 4) * 20
     np.testing.assert_array_equal(np.asarray(image.open(io.BytesIO(png(grey)))), grey)
 

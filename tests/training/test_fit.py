@@ -5,6 +5,7 @@ import pytest
 
 import fastfit
 from fastfit import callbacks
+from fastfit.training.loops import permutation
 from tests.training import nets
 from tests.training.pairs import (  # noqa: F401  quick_compiler is a fixture
     BOTH,
@@ -119,8 +120,6 @@ def test_shuffle():
 
 
 def test_shuffle_within_batches_moves_rows():
-    from fastfit.training.loops import permutation
-
     order = permutation(10, 4, "batch")
     assert [sorted(order[k : k + 4]) for k in (0, 4, 8)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     assert any(list(permutation(10, 4, "batch")) != list(range(10)) for _ in range(5))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fastfit
-from fastfit import callbacks, layers, metrics, models, ops, optimizers, utils
+from fastfit import _core, callbacks, layers, metrics, models, ops, optimizers, utils
 from tests.conftest import ROOT
 from tests.training import nets
 
@@ -439,8 +439,6 @@ for make, features, classes in ((nets.r64, 784, 10), (nets.with_dropout, 40, 5))
 
 def available():
     """The instruction sets of this machine."""
-    from fastfit import _core
-
     found = []
     for isa in ("generic", "avx2", "avx512", "neon"):
         try:
