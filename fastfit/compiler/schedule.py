@@ -2,8 +2,8 @@
 
 A row stage takes every instruction that needs only rows it has itself made, depth
 first; a large dense layer gets a stage cut by units, so that its weights stay with
-one thread; parameter updates share the last stage but one. The choice of cut never
-changes a result (see csrc/kernels/kernels.h), only its cost.
+one thread; parameter updates share a stage, and what nobody waits for comes last. The
+choice of cut never changes a result (see csrc/kernels/kernels.h), only its cost.
 """
 
 from __future__ import annotations
