@@ -83,14 +83,11 @@ def _walk(builder, plan, places):
     sink_bytes = [builder.sink_bytes(i) for i in range(len(builder.sinks))]
     for s, stage in enumerate(plan.stages):
         first = number  # group of the stage
-        steps = stage[0].instructions[0].when
         for group in stage:
             cut = group.unit_block or group.k_block
             total += len(group.instructions)
             for at, ins in enumerate(group.instructions):
                 index = ins.index
-                if ins.when != steps:
-                    raise CompilerFault(f"{_name(ins)} is in stage {s}, which runs in other steps")
                 if group.row_block:
                     _check_rows(ins, slots, sink_bytes)
                 for place in ins.reads:

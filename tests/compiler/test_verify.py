@@ -194,21 +194,6 @@ def test_writes_before_labels_are_checked(program):
     fault((builder, plan), "before labels are checked")
 
 
-def test_a_slot_of_other_steps():
-    """What is written in every second step, and read in each, holds nothing in half of them."""
-    b = Builder(storage.engine())
-    out, total = b.slot((4,)), b.storage(storage.make((4,), "float32"))
-    with b.marked(1, (1, 2, 0)):
-        b.emit("fill", [out], (4, 0), (1.0,), rows=(0, 1))
-    b.emit("relu", [out, total], (4,), rows=(0, 1), phase=1)
-    fill, read = b.instructions
-    apart = Schedule([[Group([fill])], [Group([read])]], commit=0)
-    fault((b, apart), "relu. in stage 1 reads slot0 in steps that do not write it")
-    fault((b, Schedule([[Group([fill, read])]], commit=0)), "relu. is in stage 0, which runs in other steps")
-    read.when = fill.when
-    verify.verify(b, apart)
-
-
 def test_instructions_that_are_lost(program):
     builder, plan, _ = program
     for stage in plan.stages:
