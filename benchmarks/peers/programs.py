@@ -47,7 +47,7 @@ def one_instruction(engine, op, dims, operands, widths, weights, rows=1, variant
         variants[0]["h"][: len(variant)] = variant
     none = np.zeros(0, _core.COLUMN)
     tables = instructions, groups, [0, 1], slots, none, none, variants
-    program = _core.Program(engine, *tables, tuple(arena), list(weights), 1, [], max(rows, 1))
+    program = _core.Program(engine, *tables, tuple(arena), list(weights), 0, [], max(rows, 1))
     rng = np.random.default_rng(1)
     for i, width in enumerate(widths):
         shape = (rows, width) if rows else (width,)

@@ -60,6 +60,7 @@ def variable(value, dtype=None, name=None, constraint=None):
     """Return a variable."""
     made = Variable(value, dtype=standardize_dtype(dtype), name=name)
     made.constraint = constraint
+    made.is_number_of_keras_2 = True  # a loss of Keras 2 writes its constants like this, at each call
     return made
 
 

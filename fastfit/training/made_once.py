@@ -43,4 +43,4 @@ def _strangers(model, made):
     known += model.optimizer.variables if model.optimizer is not None else []
     known += [v for logs in model._step_logs.values() for v in logs.values()]
     known = {id(v) for v in known}
-    return [v for v in made if id(v) not in known]
+    return [v for v in made if id(v) not in known and not v.__dict__.get("is_number_of_keras_2")]

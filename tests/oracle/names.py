@@ -131,8 +131,8 @@ ELSEWHERE = {
     "utils": {
         **_OBJECTS,
         "Progbar": "tests/utils/test_progbar.py::test_as_keras_on_a_terminal",
-        "PyDataset": "tests/training/test_data.py",
-        "Sequence": "tests/training/test_data.py",
+        "PyDataset": "tests/data/test_data.py",
+        "Sequence": "tests/data/test_data.py",
         "clear_session": _UTILS + "test_auto_name_counts_and_clear_session_resets",
         "disable_interactive_logging": _LOGGING,
         "enable_interactive_logging": _LOGGING,
