@@ -221,3 +221,10 @@ def test_bad_arguments():
                  lambda: metrics.R2Score(num_regressors=-1)):  # fmt: skip
         with pytest.raises(ValueError):
             make()
+
+
+@pytest.mark.parametrize("name", ["OneHotIoU", "OneHotMeanIoU"])
+def test_one_hot_iou_of_ids_is_refused(name):
+    metric = getattr(metrics, name)(3, *([[0]] if name == "OneHotIoU" else []))
+    with pytest.raises(ValueError, match=r"y_true must hold a row of scores.*Received: y_true.shape=\(4,\)"):
+        metric.update_state(np.array([0, 1, 2, 1]), np.eye(3, dtype="float32")[[0, 1, 2, 1]])

@@ -34,6 +34,8 @@ class Adam(Optimizer):
         Those of `Optimizer`.
     """
 
+    _slot_settings = (*Optimizer._slot_settings, "amsgrad")
+
     def __init__(
         self,
         learning_rate=0.001,

@@ -80,8 +80,12 @@ class LossScaleOptimizer(Optimizer):
 
     lr = learning_rate
 
+    def _check_slots(self):
+        self.inner_optimizer._check_slots()
+
     def build(self, variables):
         if self.built:
+            self._check_slots()
             return
         self.step_counter = self.add_variable((), dtype="int32", name="step_counter")
         self.dynamic_scale = self.add_variable((), "ones", name="dynamic_scale")

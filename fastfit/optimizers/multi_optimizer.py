@@ -154,8 +154,14 @@ class MultiOptimizer(Optimizer):
         for inner in self._inner_optimizers:
             inner.loss_scale_factor = value
 
+    def _check_slots(self):
+        for inner in self._inner_optimizers:
+            if inner.built:
+                inner._check_slots()
+
     def build(self, variables):
         if self.built:
+            self._check_slots()
             return
         for v in variables:
             inner = self._optimizer_map(v)

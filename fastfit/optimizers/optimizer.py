@@ -45,8 +45,11 @@ class Optimizer(HasVariables, HasLearningRate, Watched):
     """
 
     _unwatched_attributes = frozenset(
-        {"_ready", "_trainable_variables", "_index", "_slots", "_variables", "name", "_built", "built"}
+        {"_ready", "_trainable_variables", "_index", "_slots", "_variables", "name", "_built", "built", "_built_with"}
     )
+
+    # Settings that make `build` add variables for each weight.
+    _slot_settings = ("use_ema", "gradient_accumulation_steps")
 
     def __setattr__(self, name, value):
         if "_ready" not in self.__dict__ and name != "_ready":
@@ -141,8 +144,9 @@ class Optimizer(HasVariables, HasLearningRate, Watched):
         return self._iterations
 
     def build(self, variables):
-        """Make the slots for a list of variables. A second call does nothing."""
+        """Make the slots for a list of variables. A second call makes none, and raises if settings now need more."""
         if self.built:
+            self._check_slots()
             return
         self._trainable_variables = list(variables)
         self._index = {id(v): i for i, v in enumerate(self._trainable_variables)}
@@ -150,8 +154,20 @@ class Optimizer(HasVariables, HasLearningRate, Watched):
             self._model_variables_moving_average = self.add_optimizer_variables(variables, "average")
         if self.gradient_accumulation_steps:
             self._accumulated_gradients = self.add_optimizer_variables(variables, "gradient_accumulator")
+        self._built_with = {name for name in self._slot_settings if getattr(self, name)}
         self.built = True
         self._build_slots(self._trainable_variables)
+
+    def _check_slots(self):
+        """Refuse settings that have been changed and need slots which `build` has not made."""
+        for name in self._slot_settings:
+            value = getattr(self, name)
+            if value and name not in self.__dict__.get("_built_with", (name,)):
+                raise ValueError(
+                    f"`{name}` needs variables of its own for each weight, and this {type(self).__name__} was built "
+                    f"without them. Make a new optimizer with it, and compile the model with that. Received: "
+                    f"{name}={value}"
+                )
 
     def _build_slots(self, variables):
         """Make the slots of this kind of optimizer."""

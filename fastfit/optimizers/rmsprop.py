@@ -21,6 +21,8 @@ class RMSprop(Optimizer):
         Those of `Optimizer`.
     """
 
+    _slot_settings = (*Optimizer._slot_settings, "momentum", "centered")
+
     def __init__(
         self,
         learning_rate=0.001,

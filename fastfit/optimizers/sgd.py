@@ -18,6 +18,8 @@ class SGD(Optimizer):
         Those of `Optimizer`.
     """
 
+    _slot_settings = (*Optimizer._slot_settings, "momentum")
+
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, *common, **kwargs):
         super().__init__(learning_rate, weight_decay, *common, **kwargs)
         if isinstance(momentum, bool) or not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:

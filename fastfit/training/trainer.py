@@ -145,6 +145,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
             raise ValueError(f"`steps_per_execution` must be a positive integer. Received: {steps_per_execution!r}")
         compile_arguments.check_modes(run_eagerly, jit_compile, auto_scale_loss)
+        self._check_super_called()
         # everything is resolved before anything changes
         new_optimizer = _optimizer(optimizer)
         names = self._known_output_names()
@@ -271,6 +272,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         Trainer.compile(self, **given)
 
     def _check_compiled(self, method):
+        self._check_super_called()
         if not self.compiled:
             raise ValueError(f"You must call `compile()` before calling `{method}()`.")
 
@@ -281,6 +283,11 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
             raise ValueError(
                 f"`{method}()` needs an optimizer, and `compile()` was given none: the model can only be evaluated and "
                 "predict. Received: optimizer=None"
+            )
+        if self.optimizer is not None and not isinstance(self.optimizer, optimizers.Optimizer):
+            raise ValueError(
+                "`model.optimizer` must be an Optimizer: names and configs go to `compile(optimizer=...)` or "
+                f"`optimizers.get(...)`. Received: model.optimizer={self.optimizer!r}"
             )
 
     def _exclusive(self, what, nested=False):
@@ -517,11 +524,16 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         -------
         array, or arrays in the structure of the outputs
         """
+        self._check_super_called()
         return loops.predict(self, RunArguments(x, None, None, batch_size, verbose, steps, callbacks))
 
     def __call__(self, *args, **kwargs):
         """The outputs: arrays for arrays, computed natively in inference mode; tensors for tensors."""
-        fast = self._fast
+        try:
+            fast = self._fast
+        except AttributeError:
+            self._check_super_called()
+            raise
         # inside another layer's call or a trace, the training flag, masks and gradients matter
         if fast is not None and len(args) == 1 and not kwargs and not context.depth and not trace.active:
             out = fast(args[0])

@@ -160,3 +160,27 @@ def test_kernels(case):
     optimizer.build([Variable(np.ones((3, 4))), Variable(np.ones(4))])
     assert optimizer.native() == (op, h)
     assert [s.shape for s in optimizer.native_slots(1)] == [(4,)] * slots
+
+
+@pytest.mark.parametrize(
+    "make, setting, value",
+    [
+        (optimizers.SGD, "momentum", 0.9),
+        (optimizers.RMSprop, "momentum", 0.9),
+        (optimizers.RMSprop, "centered", True),
+        (optimizers.Adam, "amsgrad", True),
+        (optimizers.AdamW, "amsgrad", True),
+        (optimizers.Lion, "use_ema", True),
+        (optimizers.SGD, "gradient_accumulation_steps", 2),
+        (lambda: optimizers.LossScaleOptimizer(optimizers.SGD()), "momentum", 0.9),
+    ],
+)
+def test_a_setting_that_needs_slots_is_refused_once_they_are_made(make, setting, value):
+    optimizer, v = make(), Variable(np.ones(2, "float32"))
+    optimizer.apply([np.ones(2, "float32")], [v])
+    count, before = len(optimizer.variables), np.array(v.numpy())
+    setattr(getattr(optimizer, "inner_optimizer", optimizer), setting, value)
+    with pytest.raises(ValueError, match=f"`{setting}` needs variables of its own.*Received: {setting}={value}"):
+        optimizer.apply([np.ones(2, "float32")], [v])
+    assert len(optimizer.variables) == count
+    np.testing.assert_array_equal(v.numpy(), before)

@@ -245,3 +245,74 @@ def test_what_is_smooth_in_parts_does_not_warn():
             warnings.simplefilter("error")
             model.fit(X, T, verbose=0)
         assert not np.array_equal(before[0], model.get_weights()[0])
+
+
+class WithoutSuper(models.Model):
+    def __init__(self):
+        self.inner = layers.Dense(3)
+
+    def call(self, x):
+        return self.inner(x)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda m: m(X),
+        lambda m: m.predict(X, verbose=0),
+        lambda m: (m.compile("sgd", "mse"), m.fit(X, T, verbose=0)),
+        lambda m: (m.compile("sgd", "mse"), m.evaluate(X, T, verbose=0)),
+        lambda m: (m.compile("sgd", "mse"), m.train_on_batch(X, T)),
+    ],
+    ids=["call", "predict", "fit", "evaluate", "train_on_batch"],
+)
+def test_a_model_that_forgot_super_says_so(use):
+    with pytest.raises(RuntimeError, match=r"'WithoutSuper', you forgot to call `super\(\).__init__\(\)`"):
+        use(WithoutSuper())
+
+
+class NeedsTraining(models.Model):
+    """Takes ``training`` without a default, which every step gives."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = layers.Dense(3, kernel_initializer="ones")
+
+    def call(self, x, training):
+        return self.inner(x) * (2.0 if training else 1.0)
+
+
+def test_training_without_a_default_is_given_by_the_steps():
+    model, zero = NeedsTraining(), 0 * T
+    model.compile(optimizers.SGD(0.0), "mse")
+    trained = model.fit(X, zero, batch_size=24, verbose=0).history["loss"][0]
+    assert trained == pytest.approx(4 * model.evaluate(X, zero, batch_size=24, verbose=0), rel=1e-5)
+    np.testing.assert_allclose(model.predict(X, verbose=0), np.tile(X.sum(1, keepdims=True), 3), rtol=1e-4, atol=1e-5)
+
+
+def test_a_layer_that_is_returned_instead_of_called():
+    class Returns(models.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = layers.Dense(3)
+
+        def call(self, x):
+            return self.inner
+
+    model = Returns()
+    model.compile("sgd", "mse")
+    for use in (lambda: model.fit(X, T, verbose=0), lambda: model.predict(X, verbose=0)):
+        with pytest.raises(TypeError, match="must return tensors.*Received: <Dense"):
+            use()
+
+
+@pytest.mark.parametrize("wrong", ["adam", {"class_name": "Adam"}, optimizers.Adam])
+def test_an_optimizer_by_assignment_must_be_one(wrong):
+    model = network()
+    before = state(model)
+    model.optimizer, kept = wrong, model.optimizer
+    with pytest.raises(ValueError, match=r"`model.optimizer` must be an Optimizer.*Received: model.optimizer="):
+        model.fit(X, T, verbose=0)
+    model.optimizer = kept
+    for a, b in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(a, b)
