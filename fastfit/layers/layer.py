@@ -342,8 +342,8 @@ class Layer(Described, KerasMembers, Tracked):
                 must_return(outputs, f"`call()` of {type(self).__name__} '{self.name}'", "the outputs")
             if trace.current() is not None and any(map(callable, nest.flatten(outputs))):
                 raise TypeError(
-                    f"`call()` of {type(self).__name__} '{self.name}' must return tensors. A layer or a function has to "
-                    f"be called on something first. Received: {outputs}"
+                    f"`call()` of {type(self).__name__} '{self.name}' must return tensors. A layer or a function has "
+                    f"to be called on something first. Received: {outputs}"
                 )
             if self.activity_regularizer is not None:
                 for output in nest.flatten(outputs):
@@ -373,7 +373,8 @@ class Layer(Described, KerasMembers, Tracked):
         kwargs.pop("training", None)
         if context.training is None and isinstance(names.get("training"), bool):
             return names["training"]
-        if context.training is None and names.get("training") is inspect.Parameter.empty and trace.current() is not None:
+        asked = names.get("training") is inspect.Parameter.empty
+        if context.training is None and asked and trace.current() is not None:
             return False  # a step will give it, and shapes are wanted before
         return context.training
 

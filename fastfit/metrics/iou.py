@@ -55,8 +55,8 @@ class IoU(Metric):
         for sparse, what, v in ((self.sparse_y_true, "y_true", y_true), (self.sparse_y_pred, "y_pred", y_pred)):
             if not sparse and len(v.shape) < 2:
                 raise ValueError(
-                    f"{type(self).__name__}: without sparse_{what}, {what} must hold a row of scores, or a one-hot row, "
-                    f"per sample: (batch_size, num_classes). Class ids go with IoU and MeanIoU. "
+                    f"{type(self).__name__}: without sparse_{what}, {what} must hold a row of scores, or a one-hot "
+                    f"row, per sample: (batch_size, num_classes). Class ids go with IoU and MeanIoU. "
                     f"Received: {what}.shape={tuple(v.shape)}"
                 )
         if not self.sparse_y_true:
