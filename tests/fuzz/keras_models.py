@@ -103,6 +103,8 @@ def _draw_output(rng, source):
 def _draw_training(rng, spec, pool):
     name = list(OPTIMIZERS)[rng.integers(len(OPTIMIZERS))]
     given = {"learning_rate": 0.02, **OPTIMIZERS[name][rng.integers(len(OPTIMIZERS[name]))]}
+    if any("L1" in str(s[2].get("kernel_regularizer")) for s in spec["steps"]):
+        given.pop("l1_regularization_strength", None)  # weights of 0, as in `draw_dense`
     given |= CLIPS[rng.integers(len(CLIPS))] if rng.random() < 0.5 else {}
     if rng.random() < 0.2:
         given["weight_decay"] = 0.05

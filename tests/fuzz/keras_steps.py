@@ -175,6 +175,8 @@ def draw_dense(rng):
                                    [rng.integers(4)]),
         "trainable": False if rng.random() < 0.08 else None,
     }  # fmt: skip
+    if (given["kernel_constraint"] or [None])[0] == "NonNeg" and (given["kernel_regularizer"] or "  ")[0][:2] == "L1":
+        given["kernel_regularizer"] = None  # weights are 0 soon, where JAX takes 1 for the slope of `abs`
     return {k: v for k, v in given.items() if v is not None and (k != "use_bias" or not v)}
 
 
