@@ -133,8 +133,8 @@ def _promoted(dtypes):
 
 
 def natural_dtype(x):
-    """Return the dtype that a Python number or an array has by itself."""
-    if isinstance(x, (KerasTensor, np.ndarray, np.generic)):
+    """Return the dtype that a tensor, a variable, an array or a Python number has by itself."""
+    if isinstance(x, (Operand, np.ndarray, np.generic)):
         return x.dtype if isinstance(x.dtype, str) else x.dtype.name
     if isinstance(x, bool):
         return "bool"

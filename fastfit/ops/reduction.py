@@ -9,6 +9,7 @@ from fastfit.graph.array import as_array
 from fastfit.graph.op import apply, cast
 from fastfit.graph.shapes import axes_in
 from fastfit.graph.tensor import Operand
+from fastfit.graph.variable import Variable
 from fastfit.ops.elementwise import isnan, where
 from fastfit.ops.families import plain_axis, reduction
 
@@ -220,6 +221,7 @@ def digitize(x, bins):
 
 def bincount(x, weights=None, minlength=0, sparse=False):
     """Count ids. On symbolic tensors ``minlength`` fixes the length."""
+    x = x.value if isinstance(x, Variable) else x
     if hasattr(x, "node"):
         if not minlength:
             raise ValueError("bincount of a symbolic tensor needs `minlength`, which then is the length")

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from fastfit import ops
+from fastfit.graph import trace
 from fastfit.graph.array import Array
 from fastfit.graph.differentiate import gradients
 from fastfit.graph.evaluate import evaluate
 from fastfit.graph.tensor import make_input
+from fastfit.graph.variable import Variable
 from tests.numeric import check_spec
 
 RNG = np.random.default_rng(11)
@@ -350,3 +352,37 @@ def test_signatures_are_those_of_keras():
             continue
         names = [[(p.name, p.kind) for p in inspect.signature(f).parameters.values()] for f in (theirs, ours)]
         assert names[0] == names[1], name
+
+
+OF_VARIABLES = {
+    "leaky_relu": lambda w: ops.leaky_relu(w, 0.3),
+    "elu": lambda w: ops.elu(w, 0.3),
+    "celu": lambda w: ops.celu(w, 0.3),
+    "selu": ops.selu,
+    "gelu": lambda w: ops.gelu(w, approximate=False),
+    "silu": ops.silu,
+    "softsign": ops.softsign,
+    "hard_tanh": ops.hard_tanh,
+    "soft_shrink": lambda w: ops.soft_shrink(w, 0.2),
+    "squareplus": lambda w: ops.squareplus(w, 2.0),
+    "glu": lambda w: ops.glu(ops.concatenate([w, w], axis=1)),
+    "softmax": lambda w: ops.softmax(w, axis=(0, 1)),
+    "normalize": lambda w: ops.normalize(w, axis=0),
+}
+
+
+@pytest.mark.parametrize("name", OF_VARIABLES)
+def test_functions_take_variables_in_traced_functions(name):
+    function, values = OF_VARIABLES[name], np.linspace(-1.5, 1.5, 12, dtype="float32").reshape(4, 3)
+    variable = Variable(values)
+    with trace.Trace():
+        y = function(variable)
+    (got,) = evaluate([y])
+    np.testing.assert_allclose(got, function(values), rtol=1e-6, atol=1e-6)
+    assert np.asarray(function(variable)).dtype == got.dtype
+
+
+def test_counts_of_a_variable_in_a_traced_function():
+    with trace.Trace():
+        y = ops.bincount(Variable(np.array([0, 2, 2]), dtype="int32"), minlength=4)
+    assert evaluate([y])[0].tolist() == [1, 0, 2, 0]
