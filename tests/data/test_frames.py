@@ -9,6 +9,7 @@ import pytest
 
 import fastfit
 from fastfit.data.frames import to_matrix
+from tests.processes import environment
 
 pandas = pytest.importorskip("pandas")
 polars = pytest.importorskip("polars")
@@ -307,4 +308,5 @@ def test_no_rows(empty):
 
 def test_neither_is_imported():
     code = "import sys, fastfit; print([m for m in ('pandas', 'polars') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

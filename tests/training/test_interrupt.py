@@ -6,14 +6,13 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import fastfit
 from fastfit import _core, callbacks, layers, metrics, models, ops, optimizers, utils
 from tests.conftest import ROOT
+from tests.processes import environment
 from tests.training import nets
 
 
@@ -211,10 +210,7 @@ sys.exit(0 if codes == [0, 0, 0] else str(codes))
 
 
 def python(*args, seconds=300, **environ):
-    # the package that is tested here comes first: the checkout may hold one without its extension
-    places = [str(Path(fastfit.__file__).resolve().parents[1]), str(ROOT), os.environ.get("PYTHONPATH", "")]
-    env = {**os.environ, **environ, "PYTHONPATH": os.pathsep.join(places)}
-    command = [sys.executable, "-P", "-c", *args]
+    command, env = [sys.executable, "-c", *args], environment(**environ)
     return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from fastfit import Input, Model, callbacks, config, layers, utils
 from fastfit.utils.kept import programs as kept
+from tests import processes
 
 
 @pytest.fixture
@@ -171,11 +172,17 @@ print(rss() - start)
 """
 
 
+def printed(code, *arguments):
+    """What a process that runs `code` prints."""
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, env=processes.environment(), capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def growth(what, count):
     """MB that RSS grows by after the first tenth of a loop."""
-    done = subprocess.run([sys.executable, "-c", LOOP, what, str(count)], capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    return float(done.stdout)
+    return float(printed(LOOP, what, str(count)))
 
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -197,9 +204,7 @@ def test_rss_stays_flat_for_long(what, count):
 @linux
 @pytest.mark.slow
 def test_two_hundred_lengths_stay_under_the_bound():
-    done = subprocess.run([sys.executable, "-c", LENGTHS], capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout) < 256
+    assert float(printed(LENGTHS)) < 256
 
 
 LENGTHS = """
