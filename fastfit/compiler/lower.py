@@ -467,6 +467,11 @@ def view(program, where, spec, batch, writable=False):
 
 def check_sink(tensor):
     """Rows that a caller gets are those of the batch."""
+    if None in tensor.shape[1:]:
+        raise NotImplementedError(
+            "Of the axes of a model output, only the first can be the batch, as outputs are put together batch by "
+            f"batch. Received: {tensor!r}. Reduce that axis, or compute the output from what `predict` returns."
+        )
     if tensor.shape.times != 1:
         raise NotImplementedError(
             f"A model output must have one row for each row of the batch. Received: {tensor!r}, which a reshape has "

@@ -132,6 +132,8 @@ def _walk(builder, plan, places):
                     used_in = max(known.write_in, known.read_in)
                     if used_in >= first and (used_in != number or (cut and known.reader != index)):
                         raise CompilerFault(f"{_name(ins)} writes {place} in stage {s} beside a tile that uses it")
+                    if done and known.when != ins.when and kind != "var":
+                        raise CompilerFault(f"{_name(ins)} writes {place} in other steps than the rest of it")
                     known.when = ins.when
                     if ins.shared and known.reader == index:
                         _check_in_place(ins, place)

@@ -245,7 +245,13 @@ def apply(name, *inputs, **attrs):
             inputs[op.operands] = chosen
     if symbolic:
         return _node(op, inputs, attrs)
-    result = op.meaning(*inputs, **attrs)
+    try:
+        result = op.meaning(*inputs, **attrs)
+    except ValueError as error:
+        if "could not be broadcast" not in str(error):
+            raise
+        found = ", ".join(str(np.shape(x)) for x in inputs if x is not None)
+        raise ValueError(f"Op '{name}' cannot broadcast its operands to one shape. Received shapes: {found}") from error
     return tuple(map(as_array, result)) if type(result) is tuple else as_array(result)
 
 

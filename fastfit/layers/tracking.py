@@ -40,8 +40,23 @@ class Tracked(Watched):
             found = {}
             _collect(value, (Tracked, Variable), found)
             if found and not found.keys() <= {id(x) for x in (*self._sublayers(), *self.variables)}:
-                self._refuse_state(f"attribute `{name}`")
+                before = self.__dict__.get(name)
+                if not _may_replace(before, value):
+                    self._refuse_state(f"attribute `{name}`")
+                super().__setattr__(name, value)
+                if isinstance(value, Variable):
+                    self._put_in_place_of(before, value)
+                return
         super().__setattr__(name, value)
+
+    def _put_in_place_of(self, before, variable):
+        """Let a variable stand where one stood that no attribute holds any more."""
+        held = any(v is before for v in self._attribute_objects(Variable))
+        for group in (self._trainable_variables, self._non_trainable_variables):
+            at = next((i for i, v in enumerate(group) if v is before), None)
+            if at is not None:
+                new = [variable] if variable.trainable == before.trainable else []
+                group[at : at + (not held)] = new
 
     def _refuse_state(self, what):
         raise ValueError(
@@ -194,6 +209,13 @@ class Tracked(Watched):
 
 # Most attributes are of these types, and hold no variable.
 _PLAIN = frozenset({type(None), bool, int, float, str, np.ndarray, types.FunctionType, types.MethodType})
+
+
+def _may_replace(before, value):
+    """Whether state of a built layer is not added, but put in the place of other state of its kind."""
+    return isinstance(before, Variable) and isinstance(value, Variable) or (
+        isinstance(before, Tracked) and isinstance(value, Tracked)
+    )
 
 
 def _holds_state(value):

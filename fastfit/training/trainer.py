@@ -336,12 +336,16 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         return "\n".join(listings)
 
     def _structure_now(self):
-        """The layers and the variables that are trained, which are looked for when something has been set."""
+        """The layers and the variables that are trained, which are looked for when something has been set.
+
+        As numbers that can be compared, and the objects themselves: while they are kept, no other has their numbers.
+        """
         now = version()
         if self._structure_at[0] != now:
             layers = self._flatten_layers()
-            found = [*layers, *(layer._structure for layer in layers), *self.trainable_variables]
-            self.__dict__["_structure_at"] = now, found
+            found = [*layers, *self.trainable_variables]
+            numbers = [*map(id, found), *(layer._structure for layer in layers)]
+            self.__dict__["_structure_at"] = now, (numbers, found)
         return self._structure_at[1]
 
     def _call_for_step(self, x, training):

@@ -112,6 +112,14 @@ def test_columns_that_no_copy_fills(program):
     fault((builder, plan), "not all of which is written|nothing writes output")
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_columns_that_some_steps_do_not_write(program, which):
+    builder, plan, _ = program
+    copies = [ins for ins in instructions(plan) if ins.op == "copy_cols" and ins.d[1] == 3]
+    copies[which].when = (1, 2, 0)
+    fault((builder, plan), "in other steps than the rest of it")
+
+
 def test_reads_before_writes_within_a_tile(program):
     builder, plan, _ = program
     group = next(g for s in plan.stages for g in s if find(plan, "tanh") in g.instructions)

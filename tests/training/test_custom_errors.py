@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastfit
-from fastfit import layers, models, ops, optimizers
+from fastfit import layers, metrics, models, ops, optimizers
 from fastfit.graph.tensor import make_input
 from fastfit.graph.trace import Trace
 from tests.training.nets import data
@@ -316,3 +316,26 @@ def test_an_optimizer_by_assignment_must_be_one(wrong):
     model.optimizer = kept
     for a, b in zip(before, state(model), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        lambda x: ops.matmul(x, ops.transpose(x)),
+        lambda x: ops.transpose(x),
+        lambda x: ops.quantile(x, [0.1, 0.5], axis=1),
+        lambda x: ops.segment_sum(ops.transpose(x), np.array([0, 1, 1]), 2),
+    ],
+)
+def test_outputs_whose_batch_is_not_the_first_axis(output):
+    x = layers.Input((3,))
+    model = models.Model(x, output(x))
+    rows = np.ones((2, 3), "float32")
+    for call in (model, model.predict_on_batch, lambda rows: model.predict(rows, verbose=0)):
+        with pytest.raises(NotImplementedError, match="only the first can be the batch.*shape="):
+            call(rows)
+
+
+def test_shapes_that_do_not_meet():
+    with pytest.raises(ValueError, match=r"'equal' cannot broadcast.*\(4, 3\), \(5, 2\)"):
+        metrics.Accuracy()(np.zeros((4, 3)), np.zeros((5, 2)))

@@ -162,6 +162,81 @@ def test_activation_weight_and_sublayer_are_replaced():
     np.testing.assert_allclose(outputs(model), 6 * first, rtol=1e-6)
 
 
+def test_a_weight_put_in_the_place_of_another():
+    dense = layers.Dense(2)
+    model = stack(dense)
+    model.compile("sgd", "mse")
+    model.fit(X, np.zeros((16, 2)), verbose=0)
+    outputs(model)
+    old = dense.kernel
+    dense.kernel = Variable(np.zeros((4, 2), "float32"), name="kernel")
+    np.testing.assert_array_equal(outputs(model), np.broadcast_to(dense.bias.numpy(), (16, 2)))
+    assert [v is dense.kernel for v in model.trainable_weights] == [True, False]
+    assert not any(v is old for v in model.weights)
+    with pytest.raises(ValueError, match="(?s)Unknown variable.*recreate a new optimizer"):
+        model.fit(X, np.ones((16, 2)), verbose=0)
+    model.compile("sgd", "mse")
+    model.fit(X, np.ones((16, 2)), verbose=0)
+    assert np.abs(dense.kernel.numpy()).min() > 0
+    dense.kernel = Variable(np.ones((4, 2), "float32"), trainable=False)
+    np.testing.assert_allclose(outputs(model), dense.bias.numpy() + X.sum(1, keepdims=True), atol=1e-5)
+    assert len(model.trainable_weights) == 1 and len(model.weights) == 2
+    with pytest.raises(ValueError, match="cannot add new elements of state.*`other`"):
+        dense.other = Variable(np.ones(2, "float32"))
+
+
+def test_a_tied_weight():
+    first, second = layers.Dense(4), layers.Dense(4, use_bias=False)
+    model = stack(Sequential([first, second]))
+    outputs(model)
+    second.kernel = first.kernel
+    np.testing.assert_allclose(outputs(model), X @ first.kernel.numpy() @ first.kernel.numpy(), atol=1e-5)
+    assert len(model.weights) == 2
+    first.kernel = Variable(np.eye(4, dtype="float32"))
+    np.testing.assert_allclose(outputs(model), X @ second.kernel.numpy(), atol=1e-5)
+    assert len(model.weights) == 3
+
+
+def test_a_sublayer_put_in_the_place_of_another():
+    class Holder(Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = layers.Dense(2, kernel_initializer="ones")
+
+        def call(self, x):
+            return self.inner(x)
+
+    model = Holder()
+    model.compile("sgd", "mse")
+    model.fit(X, np.zeros((16, 2)), verbose=0)
+    outputs(model)
+    model.inner = layers.Dense(2, kernel_initializer="zeros")
+    np.testing.assert_array_equal(outputs(model), np.zeros((16, 2)))
+    assert model.weights == [model.inner.kernel, model.inner.bias]
+    model.compile("sgd", "mse")
+    model.fit(X, np.ones((16, 2)), verbose=0)
+    assert np.abs(model.inner.kernel.numpy()).min() > 0
+    with pytest.raises(ValueError, match="cannot add new elements of state"):
+        model.another = layers.Dense(2)
+
+
+def test_as_many_other_weights_are_trained():
+    first, second = layers.Dense(4), layers.Dense(4)
+    model = stack(Sequential([first, second]))
+    model.compile(optimizers.SGD(0.1), "mse")
+    model.fit(X, np.ones((16, 4)), verbose=0)
+    second.trainable = False
+    model.compile(optimizers.SGD(0.1), "mse")
+    model.fit(X, np.ones((16, 4)), verbose=0)
+    first.trainable, second.trainable = False, True
+    before = model.get_weights()
+    model.evaluate(X, np.ones((16, 4)), verbose=0)
+    with pytest.raises(ValueError, match="Unknown variable"):
+        model.fit(X, np.ones((16, 4)), verbose=0)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def moved(model, **options):
     before = model.get_weights()
     model.fit(X, Y, batch_size=16, verbose=0, shuffle=False, **options)
