@@ -90,6 +90,15 @@ cdef _set(object owner, object name):
         _recorder.wrote(owner, name)
 
 
+cdef struct Pair:
+    PyObject *owner
+    PyObject *name
+
+
+cdef enum:
+    RECENT = 2048  # a power of two, some times what a step of a small net reads
+
+
 cdef class Recorder:
     """Notes which attributes this thread reads inside of a `with` block.
 
@@ -112,6 +121,9 @@ cdef class Recorder:
     cdef readonly set written
     cdef readonly list entries
     cdef list owners
+    # Reads that have been noted, each where its addresses say: most reads are of what was read before. Both objects
+    # are kept while the block runs, so that no other has their addresses.
+    cdef Pair[RECENT] recent
 
     def __init__(self, first_read):
         self.first_read = first_read
@@ -130,10 +142,21 @@ cdef class Recorder:
 
     cdef saw(self, object owner, object name):
         global _recorder
-        key = (<size_t><PyObject *>owner, name)
-        if key in self.seen or PyThread_get_thread_ident() != self.thread:
+        cdef size_t a = <size_t><PyObject *>owner, b = <size_t><PyObject *>name
+        cdef Pair *known = &self.recent[((a >> 4) * 31 + (b >> 4)) & (RECENT - 1)]
+        cdef PyObject *found
+        if known.owner == <PyObject *>owner and known.name == <PyObject *>name:
             return
-        self.seen[key] = None
+        if PyThread_get_thread_ident() != self.thread:
+            return
+        key = (a, name)
+        found = PyDict_GetItemWithError(self.seen, key)
+        if found != NULL:
+            if <PyObject *>((<tuple>found)[1]) == <PyObject *>name:
+                known.owner, known.name = <PyObject *>owner, <PyObject *>name
+            return
+        self.seen[key] = key
+        known.owner, known.name = <PyObject *>owner, <PyObject *>name
         self.owners.append(owner)  # or its id would be another's
         _names.add(name)
         if self.noted(owner, name, key):
@@ -169,7 +192,7 @@ cdef class Recorder:
             return
         key = (<size_t><PyObject *>owner, name)
         if key not in self.seen:
-            self.seen[key] = None
+            self.seen[key] = key
             self.owners.append(owner)
         else:
             self.written.add(key)

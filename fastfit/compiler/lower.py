@@ -489,8 +489,13 @@ def words(dtype):
 
 def known_dtypes(node):
     """Whether an op's rule may look at the node: it takes any dtype, or all are those of instructions."""
-    tensors = [*(x for x in node.inputs if isinstance(x, KerasTensor)), *node.outputs]
-    return node.operation.name in ANY_DTYPE or all(t.dtype in NATIVE for t in tensors)
+    if node.operation.name in ANY_DTYPE:
+        return True
+    for group in node.outputs, node.inputs:
+        for x in group:
+            if isinstance(x, KerasTensor) and x.dtype not in NATIVE:
+                return False
+    return True
 
 
 def is_f32(*tensors):
@@ -499,7 +504,11 @@ def is_f32(*tensors):
 
 def is_empty(node):
     """Whether a node reads or makes something without elements: then NumPy has little to do, and knows how."""
-    return any(0 in x.shape for x in (*node.inputs, *node.outputs) if isinstance(x, (KerasTensor, np.ndarray)))
+    for group in node.outputs, node.inputs:
+        for x in group:
+            if isinstance(x, (KerasTensor, np.ndarray)) and 0 in x.shape:
+                return True
+    return False
 
 
 def shape_of(x):

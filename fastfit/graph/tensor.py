@@ -219,7 +219,33 @@ class Shape(tuple):
         return Shape(part, self.times) if isinstance(key, slice) and not key.start else part
 
 
-class KerasTensor(Operand):
+class _Lacking:
+    """An attribute of arrays that symbolic tensors lack; a class with `__getattr__` would look up all others slowly."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __get__(self, tensor, owner=None):
+        if self.name in _VALUES:
+            raise AttributeError(
+                f"A symbolic tensor {tensor!r} has no `.{self.name}`: its value is computed when the model runs. "
+                f"Instead of taking the value, {_ADVICE}."
+            )
+        raise AttributeError(
+            f"'KerasTensor' object has no attribute '{self.name}'. Instead of the method `.{self.name}` of arrays, "
+            f"{_ADVICE}."
+        )
+
+
+class _Lacks:
+    """Last of the bases of symbolic tensors: says of what arrays have and tensors lack what to do instead."""
+
+
+for _name in (*_VALUES, *(name for name in dir(np.ndarray) if not name.startswith("_"))):
+    setattr(_Lacks, _name, _Lacking(_name))
+
+
+class KerasTensor(Operand, _Lacks):
     """A value that will exist when the program runs.
 
     Parameters
@@ -251,7 +277,8 @@ class KerasTensor(Operand):
     @property
     def shape(self):
         """Sizes of the axes; those known only at run time are None, or tensors in a user's function that is traced."""
-        return self._shown(self) if self._traces and None in self._shape else self._shape
+        shape = self._shape
+        return self._shown(self) if None in shape and self._traces else shape
 
     def __repr__(self):
         name = "" if self.name is None else f", name={self.name}"
@@ -293,17 +320,6 @@ class KerasTensor(Operand):
     def __torch_function__(cls, function, types, args=(), kwargs=None):
         name = getattr(function, "__name__", function)
         raise TypeError(f"Functions of PyTorch cannot be traced (here `{name}`): {_ADVICE}.")
-
-    def __getattr__(self, name):
-        message = f"'KerasTensor' object has no attribute '{name}'"
-        if name in _VALUES:
-            message = (
-                f"A symbolic tensor {self!r} has no `.{name}`: its value is computed when the model runs. Instead of "
-                f"taking the value, {_ADVICE}."
-            )
-        elif not name.startswith("_") and hasattr(np.ndarray, name):
-            message += f". Instead of the method `.{name}` of arrays, {_ADVICE}."
-        raise AttributeError(message)
 
 
 class Node:

@@ -207,6 +207,11 @@ class Operands:
         return tensor
 
 
+# Ops that take numbers near those of their operands, all below 1, from these: what the last bits of the operands are
+# worth, when results are small.
+CANCELLED = {"sparsemax": 2.0**-20}
+
+
 def walk(name, given, attrs, rows, turn, behind_dense=False):
     with trace.Trace():
         operands = Operands(given, rows, turn)
@@ -238,7 +243,7 @@ def walk(name, given, attrs, rows, turn, behind_dense=False):
     noises = [None, *((np.random.default_rng(i), 2.0**-22) for i in range(6))]
     runs = [meanings(wanted, feeds, noise) for noise in noises]
     for i, got in enumerate([*sinks, *(t.numpy() for t in targets)]):
-        wrong = differences(got, runs[0][i], [r[i] for r in runs[1:]], [0, 0])
+        wrong = differences(got, runs[0][i], [r[i] for r in runs[1:]], [0, 0], CANCELLED.get(name, 0.0))
         assert wrong is None, f"{name}({given}, {attrs}), rows {rows}, places from {turn}: result {i}: {wrong}"
 
 
