@@ -12,6 +12,7 @@ static const size_t dtype_bytes[FF_COUNT_dtype] = {FF_DTYPES(FF_BYTES)};
 
 enum { LIMIT_BITS = 40, ROW_BITS = 31 }; /* of a dimension or size; of rows, units and weight rows that are counted */
 static const uint64_t TILES_MOST = 1u << 22; /* of a group, by units and weight rows */
+static const uint64_t EMPTY_MOST = 1u << 24; /* of a dimension where no operand has a byte */
 static const double COST_MOST = 1e15;
 
 static int fits(uint64_t n) { return n >> LIMIT_BITS == 0; }
@@ -208,6 +209,16 @@ static ff_status check_facts(const looked *l, const ff_kernels *kernels, ff_erro
     return bad ? ff_fail(err, FF_EARG, "instruction %zu (%s): %s", l->at, l->info->name, bad) : FF_OK;
 }
 
+/* Which dimension is too large for an instruction on nothing at all: no operand bounds it, and loops may count to it. */
+static int too_large_for_nothing(const looked *l, size_t operands)
+{
+    for (size_t k = 0; k < operands; k++)
+        if (operand(l, k) && (l->specs[k].per_row || l->specs[k].fixed)) return -1;
+    for (int i = 0; i < FF_MAX_DIMS; i++)
+        if (l->in->d[i] > EMPTY_MOST) return i;
+    return -1;
+}
+
 static ff_status check_instr(const ff_engine *engine, const ff_program_desc *desc, size_t at, ff_error *err)
 {
     const ff_instr *const in = &desc->instrs[at];
@@ -225,6 +236,9 @@ static ff_status check_instr(const ff_engine *engine, const ff_program_desc *des
         if (in->p[k].kind != FF_NONE)
             return ff_fail(err, FF_EARG, "instruction %zu (%s): operand %zu beyond the count", at, l.info->name, k);
     for (size_t k = 0; k < operands; k++) ff_operand_spec(l.info, in, k, l.nr, &l.specs[k]);
+    const int empty = too_large_for_nothing(&l, operands);
+    if (empty >= 0)
+        return ff_fail(err, FF_ESHAPE, "instruction %zu (%s): dimension %d is too large for empty operands", at, l.info->name, empty);
     ff_status s = check_facts(&l, engine->kernels, err);
     for (size_t k = 0; s == FF_OK && k < operands; k++) s = check_operand(&l, k, err);
     return s == FF_OK ? check_aliases(&l, err) : s;

@@ -124,6 +124,10 @@ def parts():
     return text
 
 
+def nothing():
+    return Text(("unpack", [(VAR, 0), (VAR, 1)], (0, 24), (0, 1)), variables=[((0, 24), True), ((0, 24), False)])
+
+
 def host():
     text = Text(("host", [], (1,), (0, 1)), ("fill", [(SLOT, 0)], (1,), (1, 0)), slots=[(1, 0, 4)])
     text.groups = [{"begin": 0, "end": 1}, {"begin": 1, "end": 2}]
@@ -280,6 +284,7 @@ CASES = {
         change("instructions.1.d", (4, 5, 0, 0, PANEL, 512)),
         change("instructions.1.rows", (1, 8)),
     ],
+    nothing: [change("instructions.0.d", (0, 2**40 - 1)), change("instructions.0.d", (0, 2**24 + 1))],
     host: [
         change("hosts", []),
         change("hosts", [None]),
