@@ -304,9 +304,50 @@ def sift(list entries, set written):
     return watched, others
 
 
-def stateful(dict values, frozenset plain):
-    """Names and values of a dict whose types are not among `plain`."""
-    return [(name, value) for name, value in values.items() if type(value) not in plain]
+cdef _collect(object value, object kind, dict found):
+    if isinstance(value, kind):
+        found[<size_t><PyObject *>value] = value
+    elif isinstance(value, dict):
+        for item in value.values():
+            _collect(item, kind, found)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            _collect(item, kind, found)
+
+
+def held(values, kind, frozenset without=frozenset(), tuple plain=()):
+    """Find the objects of a class in a dict, list, tuple or set and in those inside it, at any depth, each once.
+
+    Parameters
+    ----------
+    values : dict, list, tuple, set, frozenset or object
+    kind : type or tuple of type
+    without : frozenset of str
+        Keys of the outermost dict that are not looked at.
+    plain : tuple of type
+        Types of values of the outermost dict that hold nothing, to be passed over sooner.
+
+    Returns
+    -------
+    dict
+        By id, in the order in which they are found.
+    """
+    cdef dict found = {}
+    cdef object cls
+    cdef bint passed
+    if not without and not plain:
+        _collect(values, kind, found)
+        return found
+    for name, value in (<dict>values).items():
+        cls = type(value)
+        passed = False
+        for known in plain:
+            if known is cls:
+                passed = True
+                break
+        if not passed and name not in without:
+            _collect(value, kind, found)
+    return found
 
 
 cdef class Reads:

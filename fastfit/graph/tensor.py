@@ -372,15 +372,16 @@ def topological(tensors):
         stack = [tensor.node]
         while stack:
             node = stack[-1]
-            key = id(node)
-            if key not in begun:
-                begun.add(key)
+            if node not in begun:
+                begun.add(node)
                 for x in reversed(node.inputs):
-                    if isinstance(x, KerasTensor) and x.node is not None and id(x.node) not in begun:
-                        stack.append(x.node)
+                    if isinstance(x, KerasTensor):
+                        before = x.node
+                        if before is not None and before not in begun:
+                            stack.append(before)
                 continue
             stack.pop()  # what it depends on is there; or it came twice, and is there itself
-            if key not in done:
-                done.add(key)
+            if node not in done:
+                done.add(node)
                 order.append(node)
     return order

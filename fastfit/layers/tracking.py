@@ -5,7 +5,7 @@ import types
 
 import numpy as np
 
-from fastfit._watch import Watched, stateful
+from fastfit._watch import Watched, held
 from fastfit.graph.variable import Variable
 from fastfit.utils import own_variables
 
@@ -37,8 +37,7 @@ class Tracked(Watched):
 
     def __setattr__(self, name, value):
         if self._locked and not self._building and name not in self._untracked_attributes and _holds_state(value):
-            found = {}
-            _collect(value, (Tracked, Variable), found)
+            found = held(value, (Tracked, Variable))
             if found and not found.keys() <= {id(x) for x in (*self._sublayers(), *self.variables)}:
                 before = self.__dict__.get(name)
                 if not _may_replace(before, value):
@@ -71,12 +70,7 @@ class Tracked(Watched):
         cls._untracked_attributes = merged
 
     def _attribute_objects(self, kind):
-        found = {}
-        untracked = self._untracked_attributes
-        for name, value in stateful(self.__dict__, _PLAIN):
-            if name not in untracked:
-                _collect(value, kind, found)
-        return list(found.values())
+        return list(held(self.__dict__, kind, self._untracked_attributes, _PLAIN).values())
 
     def _sublayers(self):
         """Layers directly inside this one, in the order in which their attributes were set."""
@@ -208,7 +202,7 @@ class Tracked(Watched):
 
 
 # Most attributes are of these types, and hold no variable.
-_PLAIN = frozenset({type(None), bool, int, float, str, np.ndarray, types.FunctionType, types.MethodType})
+_PLAIN = (type(None), bool, str, int, float, types.FunctionType, types.MethodType, np.ndarray)
 
 
 def _may_replace(before, value):
@@ -220,14 +214,3 @@ def _may_replace(before, value):
 
 def _holds_state(value):
     return isinstance(value, (Tracked, Variable, dict, list, tuple, set, frozenset))
-
-
-def _collect(value, kind, found):
-    if isinstance(value, kind):
-        found[id(value)] = value
-    elif isinstance(value, dict):
-        for item in value.values():
-            _collect(item, kind, found)
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for item in value:
-            _collect(item, kind, found)
