@@ -233,7 +233,7 @@ class Lowering:
             check_sink(tensor)
             where = Location("sink", self.sink_of[id(tensor)])
         else:
-            where = self.b.slot(tensor.shape, tensor.dtype)
+            where = self.b.slot(tensor._shape, tensor.dtype)
         self.places[id(tensor)] = where
         return where
 
@@ -506,13 +506,13 @@ def is_empty(node):
     """Whether a node reads or makes something without elements: then NumPy has little to do, and knows how."""
     for group in node.outputs, node.inputs:
         for x in group:
-            if isinstance(x, (KerasTensor, np.ndarray)) and 0 in x.shape:
+            if 0 in x._shape if isinstance(x, KerasTensor) else isinstance(x, np.ndarray) and 0 in x.shape:
                 return True
     return False
 
 
 def shape_of(x):
-    return x.shape if isinstance(x, KerasTensor) else np.shape(x)
+    return x._shape if isinstance(x, KerasTensor) else np.shape(x)
 
 
 def rows_and_width(shape):

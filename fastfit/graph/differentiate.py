@@ -116,16 +116,19 @@ def _input_gradients(node, dys):
 
 def _with_rows_of(x, dx):
     """A gradient with fixed rows, of a tensor that met such, has the batch's rows if the tensor has; or the reverse."""
-    if not isinstance(dx, KerasTensor) or len(dx.shape) != len(x.shape) or not x.shape or dx.shape[0] == x.shape[0]:
+    if not isinstance(dx, KerasTensor):
         return dx
-    if x.shape[0] is None:
-        return dx if dx.shape[0] == 1 else as_batch(dx, x)
-    return apply("fixed_rows", dx, rows=x.shape[0]) if dx.shape[0] is None and x.shape[0] != 1 else dx
+    have, want = dx._shape, x._shape
+    if len(have) != len(want) or not want or have[0] == want[0]:
+        return dx
+    if want[0] is None:
+        return dx if have[0] == 1 else as_batch(dx, x)
+    return apply("fixed_rows", dx, rows=want[0]) if have[0] is None and want[0] != 1 else dx
 
 
 def _check(node, x, dx):
     """Catch a wrong gradient rule where it happens and not as a shape error far away."""
-    shape = tuple(np.shape(dx) if not isinstance(dx, KerasTensor) else dx.shape)
+    shape = tuple(np.shape(dx) if not isinstance(dx, KerasTensor) else dx._shape)
     fits = len(shape) == len(x.shape) and all(
         a == b or a is None or b is None for a, b in zip(shape, x.shape, strict=True)
     )

@@ -284,7 +284,7 @@ def _node(op, inputs, attrs):
 
 def _warn_of_pairs(inputs):
     """Warn where the rows of one operand meet an axis of size 1 of another: (n,) and (n, 1) give (n, n)."""
-    shapes = [x.shape for x in inputs if isinstance(x, KerasTensor) and x.shape[:1] == (None,)]
+    shapes = [x._shape for x in inputs if isinstance(x, KerasTensor) and x._shape and x._shape[0] is None]
     for short in shapes:
         for long in shapes:
             place = len(long) - len(short)
@@ -303,7 +303,7 @@ def _warn_of_pairs(inputs):
 
 
 def _shape_of(x):
-    return x.shape if isinstance(x, KerasTensor) else np.shape(x)
+    return x._shape if isinstance(x, KerasTensor) else np.shape(x)
 
 
 def _meet_batch(inputs, joined):
@@ -346,7 +346,7 @@ def _with_rows(shape, op, inputs, attrs):
             return Shape(shape, x.shape.times)
         return Shape(shape, x.shape.times * have // want if want and x.shape.times * have % want == 0 else 0)
     known = [x for x in inputs if isinstance(x, KerasTensor)]
-    times = {x.shape.times for x in known if x.shape[:1] == (None,)}
+    times = {x._shape.times for x in known if x._shape and x._shape[0] is None}
     if not times and op.sizes is not None and inputs[op.sizes]:  # made of ops.shape(x)[0]
         return Shape(shape, rows_each(inputs[op.sizes][0]) or 0)
     return Shape(shape, times.pop() if len(times) == 1 else int(not times))
