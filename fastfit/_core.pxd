@@ -161,11 +161,13 @@ cdef extern from "fastfit.h" nogil:
         unsigned home_shift
         size_t max_threads
         size_t force_threads
+        const double *watched
     ctypedef struct ff_run_result:
         size_t steps
         size_t position
         size_t bad_row
         size_t threads
+        size_t not_finite
     ff_status ff_program_run(ff_program *program, const ff_run *run, ff_run_result *result, ff_error *err)
     size_t ff_program_explain(const ff_program *program, size_t batch, char *text, size_t size)
     size_t ff_program_bytes(const ff_program *program)

@@ -445,6 +445,30 @@ cdef void *_data(array):
     return cnp.PyArray_DATA(<cnp.ndarray?>array)
 
 
+@cython.final
+cdef class Watch:
+    """Looks whether a float64 number stays finite while a program runs.
+
+    Parameters
+    ----------
+    storage : Storage
+
+    Attributes
+    ----------
+    step : int or None
+        Number of the first step after which it was not, as `Program.run` counts them.
+    """
+
+    cdef Storage storage
+    cdef public object step
+
+    def __cinit__(self, Storage storage not None):
+        if storage.dtype != np.float64 or storage.nbytes != 8:
+            raise ValueError(f"what is watched must be one float64. Received: {storage.shape}, {storage.dtype}")
+        self.storage, self.step = storage, None
+
+
+
 cdef class Program:
     """A native program over one arena.
 
@@ -544,7 +568,8 @@ cdef class Program:
 
     def run(self, list sources, list sinks, order, size_t start, size_t stop, size_t batch, size_t max_steps=0,
             double seconds=0, uint64_t seed=0, uint64_t step=0, learning_rates=None, list counters=None,
-            Between between=None, unsigned home_shift=0, size_t max_threads=0, size_t force_threads=0):
+            Between between=None, unsigned home_shift=0, size_t max_threads=0, size_t force_threads=0,
+            Watch watch=None):
         """Runs steps over rows [start, stop) of the order.
 
         Parameters
@@ -563,6 +588,8 @@ cdef class Program:
             Stop at the first step's end after this time; 0 for no deadline.
         between : Between, optional
             It has been entered; `learning_rates` may be written to.
+        watch : Watch, optional
+            Told of the first step after which its number is not finite.
 
         Returns
         -------
@@ -630,6 +657,8 @@ cdef class Program:
         run.home_shift, run.max_threads, run.force_threads = home_shift, max_threads, force_threads
         if between is not None:
             between.attach(&run)
+        if watch is not None:
+            run.watched = <const double *>watch.storage.ptr
         self.error = None
         self.committing = False
         if len(self.host_functions):
@@ -638,6 +667,8 @@ cdef class Program:
             status = ff_program_run(self.ptr, &run, &result, &err)
         if len(self.host_functions):
             self.live, self.progress = NULL, NULL
+        if watch is not None and watch.step is None and result.not_finite:
+            watch.step = step + result.not_finite - 1
         if status == FF_ELABEL:
             raise LabelError(err.text.decode(), result.bad_row, result.steps)
         if status == FF_EHOST and self.error is not None:

@@ -206,12 +206,14 @@ typedef struct ff_run {
     unsigned home_shift;           /* moves every tile to another owner, for tests */
     size_t max_threads;            /* 0: the engine's */
     size_t force_threads;          /* use that many whatever the work, for tests */
+    const double *watched;         /* or NULL: a number that should be finite after every step, such as a loss */
 } ff_run;
 
 typedef struct ff_run_result {
     size_t steps, position; /* steps done; next position in the order */
     size_t bad_row;         /* FF_ELABEL: position in the order */
     size_t threads;         /* that the last step was planned for */
+    size_t not_finite;      /* steps done when what is watched was not finite for the first time; 0: it always was */
 } ff_run_result;
 
 /* Runs steps until `stop`, max_steps or the deadline. Allocates nothing.

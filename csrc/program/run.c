@@ -1,4 +1,5 @@
 /* Building a program, and running steps of it. */
+#include <math.h>
 #include <string.h>
 
 #include "../base/denormals.h"
@@ -439,6 +440,7 @@ ff_status ff_program_run(ff_program *p, const ff_run *run, ff_run_result *result
         result->steps++;
         result->position += n;
         result->threads = threads;
+        if (run->watched && !result->not_finite && !isfinite(*run->watched)) result->not_finite = result->steps;
         side = !side;
         have = more;
         const int more_steps = result->position < run->stop && !(run->max_steps && result->steps >= run->max_steps);

@@ -53,13 +53,14 @@ def run_epochs(model, feed, valid_feed, callbacks, given):
         run.epoch, run.done = epoch, 0
         callbacks.on_epoch_begin(epoch)
         run.catch_up()
+        run.begin_epoch()
         done = train_epoch(model, feed, callbacks, given.steps_per_epoch, run.done)
         if done == 0:  # nothing was left of the data: there is no loss that the logs could show
             run.is_over = True
             callbacks.on_empty_epoch_end(epoch)
             break
         run.logs = model._logs("train")
-        said = said or warn_of_loss(model, feed, epoch, run.logs)
+        said = said or warn_of_loss(model, feed, epoch, run)
         if valid_feed is not None and validates_after(epoch, given.validation_freq):
             val = test_pass(model, valid_feed, callbacks, given.validation_steps)
             run.logs.update({f"val_{k}": v for k, v in val.items()})

@@ -31,15 +31,17 @@ def warn_of_labels(model, data):
                 )
 
 
-def warn_of_loss(model, feed, epoch, logs):
-    """Warn of a loss that is NaN or infinite: of the epoch in which it first is, and of what it came in with.
+def warn_of_loss(model, feed, epoch, run):
+    """Warn of a loss that is NaN or infinite: of the step in which it first is, and of what it came in with.
 
-    Looked for when it has happened, so that a run without it pays for one comparison per epoch.
+    Looked for when it has happened, so that a run without it pays for one comparison per step.
     """
-    loss = logs.get("loss")
+    loss = run.logs.get("loss")
     if np.ndim(loss) or loss is None or np.isfinite(loss):
         return False
-    warn_user(f"The loss is {loss} from epoch {epoch + 1} on. {_source(model, feed)} Received: loss={loss}")
+    step = run.fatal_step()
+    since = f"step {step} of epoch {epoch + 1}" if step is not None else f"epoch {epoch + 1}"
+    warn_user(f"The loss is {loss} from {since} on. {_source(model, feed)} Received: loss={loss}")
     return True
 
 

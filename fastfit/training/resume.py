@@ -6,6 +6,7 @@ import random
 
 import numpy as np
 
+from fastfit import _core
 from fastfit.graph.randomness import SeedGenerator
 from fastfit.utils import seeds
 
@@ -33,6 +34,18 @@ class Run:
         self.epoch, self.done = model._initial_epoch, 0
         self.logs, self.is_over = {}, False
         self._later = None
+        # of the epoch's sum of losses, which stays NaN or infinite once it is
+        self.loss_watch = _core.Watch(model._loss_tracker.total._storage)
+        self._first_step = model._step_count
+
+    def begin_epoch(self):
+        """Watch the loss anew."""
+        self.loss_watch.step, self._first_step = None, self.model._step_count - self.done
+
+    def fatal_step(self):
+        """The step of the epoch, from 1, after which the loss was not finite for the first time; None if not known."""
+        step = self.loss_watch.step
+        return None if step is None else step - self._first_step + 1
 
     def get_state(self):
         """Return the state as dicts, lists, numbers and arrays."""

@@ -60,6 +60,8 @@ class Runner:
                 learning_rates=np.ascontiguousarray(np.stack(rates, axis=1), "float64"),
                 counters=[o._iterations._storage for o in counters],
             )
+        if self.kind == "train" and model._fit_run is not None:
+            options["watch"] = model._fit_run.loss_watch
         before = 0
         if between is not None:
             before = between.done

@@ -117,15 +117,17 @@ def test_numbers_that_are_none(case):
     net = ff.Sequential([ff.Input((4,)), ff.layers.Dense(1)])
     net.compile("sgd", "mse")
     found = said(
-        lambda: net.fit(x, y, sample_weight=w, batch_size=10, epochs=3, shuffle=False, verbose=0), "from epoch 1 on"
+        lambda: net.fit(x, y, sample_weight=w, batch_size=10, epochs=3, shuffle=False, verbose=0), "of epoch 1 on"
     )
-    assert len(found) == 1 and part in str(found[0].message) and found[0].filename == __file__
+    step = part.rpartition("step ")[2].partition(" of")[0]
+    assert len(found) == 1 and (not step.isdigit() or f"from step {step} of epoch 1 on" in str(found[0].message))
+    assert part in str(found[0].message) and found[0].filename == __file__
 
 
 def test_a_row_that_was_shuffled():
     net = ff.Sequential([ff.Input((4,)), ff.layers.Dense(1)])
     net.compile("sgd", "mse")
-    (found,) = said(lambda: net.fit(with_bad(X, 13), Y, batch_size=10, verbose=0), "from epoch 1 on")
+    (found,) = said(lambda: net.fit(with_bad(X, 13), Y, batch_size=10, verbose=0), "of epoch 1 on")
     assert "row 13, which is in step" in str(found.message)
 
 
@@ -142,7 +144,36 @@ def test_steps_that_are_too_large():
 
 def test_a_loss_that_divides_by_zero():
     net = model(loss=lambda y, p: ff.ops.sum(p, axis=-1) / ff.ops.sum(y * 0, axis=-1))
-    assert len(said(lambda: net.fit(X, Y, epochs=2, verbose=0), "from epoch 1 on")) == 1
+    assert len(said(lambda: net.fit(X, Y, epochs=2, verbose=0), "from step 1 of epoch 1 on")) == 1
+
+
+@pytest.mark.parametrize("hooks", [(), [ff.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)]])
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("bad", [0, 2, 3])
+def test_the_step_of_a_loss_that_is_none(bad, streamed, hooks):
+    x = np.ones((40, 4), "f4")
+    x[10 * bad : 10 * bad + 10] = -1.0  # finite, but not its logarithm
+    net = model(loss=lambda y, p: ff.ops.mean(ff.ops.log(ff.ops.sum(y, axis=-1)) + 0 * ff.ops.sum(p, axis=-1)))
+    good = np.abs(x[:, :1])
+    arguments = {"epochs": 3, "verbose": 0, "callbacks": list(hooks)}
+
+    class Turns(ff.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            targets[:] = good if epoch == 0 else x[:, :1]
+
+    targets = good.copy()
+    arguments["callbacks"].append(Turns())
+
+    def batches():
+        while True:
+            for start in range(0, 40, 10):
+                yield x[start : start + 10], targets[start : start + 10].copy()
+
+    if streamed:
+        found = said(lambda: net.fit(batches(), steps_per_epoch=4, **arguments), "The loss is")
+    else:
+        found = said(lambda: net.fit(x, targets, batch_size=10, shuffle=False, **arguments), "The loss is")
+    assert len(found) == 1 and f"from step {bad + 1} of epoch 2 on" in str(found[0].message), found[0].message
 
 
 # Labels that are none -------------------------------------------------------------------------------------------------
