@@ -9,7 +9,7 @@ cimport cython
 cimport numpy as cnp
 from cpython.object cimport PyObject, PyObject_GenericGetAttr
 from cpython.pythread cimport PyThread_get_thread_ident
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memset
 
 cnp.import_array()
 
@@ -99,6 +99,11 @@ cdef enum:
     RECENT = 2048  # a power of two, some times what a step of a small net reads
 
 
+# Reads that `_recorder` has noted, each where its addresses say: most reads are of what was read before. Both objects are
+# kept while its block runs, so that no other has their addresses.
+cdef Pair[RECENT] _recent
+
+
 cdef class Recorder:
     """Notes which attributes this thread reads inside of a `with` block.
 
@@ -121,10 +126,6 @@ cdef class Recorder:
     cdef readonly set written
     cdef readonly list entries
     cdef list owners
-    # Reads that have been noted, each where its addresses say: most reads are of what was read before. Both objects
-    # are kept while the block runs, so that no other has their addresses.
-    cdef Pair[RECENT] recent
-
     def __init__(self, first_read):
         self.first_read = first_read
         self.seen, self.written, self.owners, self.entries = {}, set(), [], []
@@ -133,17 +134,20 @@ cdef class Recorder:
         global _recorder
         self.thread = PyThread_get_thread_ident()
         self.outer, _recorder = _recorder, self
+        memset(_recent, 0, sizeof(_recent))
         return self
 
     def __exit__(self, *exc):
         global _recorder
         _recorder, self.outer = self.outer, None
+        memset(_recent, 0, sizeof(_recent))
         self.owners.clear()
+        self.first_read = None  # it knows this one: a ring that would wait for the collector
 
     cdef saw(self, object owner, object name):
         global _recorder
         cdef size_t a = <size_t><PyObject *>owner, b = <size_t><PyObject *>name
-        cdef Pair *known = &self.recent[((a >> 4) * 31 + (b >> 4)) & (RECENT - 1)]
+        cdef Pair *known = &_recent[((a >> 4) * 31 + (b >> 4)) & (RECENT - 1)]
         cdef PyObject *found
         if known.owner == <PyObject *>owner and known.name == <PyObject *>name:
             return
