@@ -339,3 +339,9 @@ def test_outputs_whose_batch_is_not_the_first_axis(output):
 def test_shapes_that_do_not_meet():
     with pytest.raises(ValueError, match=r"'equal' cannot broadcast.*\(4, 3\), \(5, 2\)"):
         metrics.Accuracy()(np.zeros((4, 3)), np.zeros((5, 2)))
+
+
+def test_rows_broadcast_to_others():
+    rows = layers.Input(())
+    with pytest.raises(ValueError, match="1 rows for each row of the batch cannot be broadcast to 3 for each"):
+        ops.broadcast_to(rows, ops.shape(ops.repeat(rows, 3, axis=0)))

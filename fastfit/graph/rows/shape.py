@@ -166,13 +166,26 @@ def _check_broadcast(x, shape):
         raise ValueError(f"broadcast_to: {given} cannot be broadcast. Received: shape={tuple(shape)}")
 
 
+def _check_rows(x, shape, times):
+    """Refuse rows of the batch for a shape that has some for each of them, or the reverse."""
+    both = len(x.shape) == len(shape) and x.shape[:1] == (None,) == shape[:1]
+    if both and times and getattr(x.shape, "times", times) != times:
+        raise ValueError(
+            f"broadcast_to: {x.shape.times} rows for each row of the batch cannot be broadcast to {times} for each. "
+            f"Received: {x!r}"
+        )
+
+
 def _broadcast_to_shape(x, *dims, shape):
     _check_broadcast(x, shape)
+    if dims and tuple(shape)[:1] == (None,):
+        _check_rows(x, tuple(shape), rows_each(dims[0]))
     return tuple(shape), x.dtype
 
 
 def _broadcast_like_shape(x, like):
     _check_broadcast(x, like.shape)
+    _check_rows(x, like.shape, getattr(like.shape, "times", None))
     return like.shape, x.dtype
 
 
