@@ -18,6 +18,7 @@ from fastfit.graph.variable import Variable
 from fastfit.layers.call_context import context, enter_call, get_mask, set_mask
 from fastfit.layers.described import Described
 from fastfit.layers.input_spec import assert_input_compatibility
+from fastfit.layers.made_once import made_once
 from fastfit.layers.members import KerasMembers
 from fastfit.layers.shapes import (
     as_spec,
@@ -279,7 +280,15 @@ class Layer(Described, KerasMembers, Tracked):
         leaves = nest.flatten([args, kwargs])
         if trace.current() is None and any(isinstance(leaf, KerasTensor) for leaf in leaves):
             return self._call_functional(args, kwargs)
-        return self._run(args, kwargs)
+        if context.depth or trace.current() is not None:
+            return self._run(args, kwargs)
+        return made_once(self, lambda: self._run(args, kwargs))
+
+    _kind = "layer"
+
+    def _known_variables(self):
+        """Those that a call may use and make: others would be lost."""
+        return self.variables
 
     def symbolic_call(self, *args, **kwargs):
         """Add a node to the functional graph and return its outputs."""

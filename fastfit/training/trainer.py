@@ -17,6 +17,7 @@ from fastfit.graph.array import as_array
 from fastfit.graph.reads import Record
 from fastfit.graph.tensor import make_input
 from fastfit.layers.call_context import context
+from fastfit.layers.made_once import made_once
 from fastfit.training import compile_arguments, loops
 from fastfit.training.arguments import FitArguments, RunArguments, take_old_names
 from fastfit.training.batch_api import BatchApi
@@ -25,7 +26,6 @@ from fastfit.training.custom_step import CustomSteps, overridden, owns_loss
 from fastfit.training.exclusive import Busy, Exclusive, tracing
 from fastfit.training.keras2 import Keras2Methods
 from fastfit.training.keras2_compile import Keras2Arguments
-from fastfit.training.made_once import made_once
 from fastfit.training.objective import Objective
 from fastfit.training.programs import Programs
 from fastfit.training.step import trace_step
@@ -549,12 +549,14 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
                 outputs = self.predict_on_batch(args[0])
                 if not self._masked_outputs:  # known once the step is traced
                     return nest.map_structure(as_array, outputs)
-        if not self.built and not context.depth and trace.current() is None:
-            return self._first_call(args, kwargs)
         return super().__call__(*args, **kwargs)
 
-    def _first_call(self, args, kwargs):
-        return made_once(self, lambda: super(Trainer, self).__call__(*args, **kwargs))
+    _kind = "model"
+
+    def _known_variables(self):
+        known = [*self.variables, *(v for m in self.metrics for v in m.variables)]
+        known += self.optimizer.variables if self.optimizer is not None else []
+        return known + [v for logs in self._step_logs.values() for v in logs.values()]
 
     def _prepare_fast(self, step):
         """Keep the shortest way for one float32 array in, one array out."""

@@ -490,6 +490,26 @@ def test_the_first_call_on_arrays_refuses_too():
             Making("call")(X)
 
 
+def test_a_layer_alone_that_makes_variables():
+    class Fresh(layers.Layer):
+        def call(self, x):
+            return layers.Dense(2)(x)
+
+    class Kept(layers.Layer):
+        inner = None
+
+        def call(self, x):
+            if self.inner is None:
+                self.inner = layers.Dense(2)
+            return self.inner(x)
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="layer 'fresh' makes new variables at each call.*in `__init__"):
+            Fresh(name="fresh")(X)
+    with pytest.raises(ValueError, match="cannot add new elements of state"):
+        Kept()(X)
+
+
 @pytest.mark.parametrize("made", [lambda z: layers.Dense(1)(z), lambda z: z * Variable(np.ones(4, "float32"))])
 def test_lambda_layers_that_make_variables(made):
     model = Sequential([Input((4,)), layers.Lambda(made), layers.Dense(1)])
