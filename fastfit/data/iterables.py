@@ -115,11 +115,6 @@ class IterableData:
             self._ahead.append(found)
         return self._ahead[0][0]
 
-    def seen_targets(self):
-        """Return the targets of the first batch if it has been looked at already; an empty list otherwise."""
-        batch = self._first if self.is_dataset else self._ahead[0][0] if self._ahead else None
-        return [] if batch is None else batch[1]
-
     def name_outputs(self, spec):
         """Put targets and weights into the order of the outputs, whose names are known now: of the first batch too."""
         self.spec = spec

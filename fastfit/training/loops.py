@@ -12,7 +12,7 @@ from fastfit.data.make import validates_after
 from fastfit.training import custom_step, prepare
 from fastfit.training.arguments import FitArguments
 from fastfit.training.between import between_steps
-from fastfit.training.oddities import warn_of_labels, warn_of_loss
+from fastfit.training.oddities import origin, warn_of_labels, warn_of_loss
 from fastfit.training.resume import Run
 from fastfit.training.runner import Runner
 from fastfit.utils import nest, seeds
@@ -23,7 +23,8 @@ def fit(model, given):
     train, valid = prepare.training_data(model, given)
     feed = feed_for(model, "train", train)
     valid_feed = feed_for(model, "test", valid, later=True) if valid is not None else None
-    warn_of_labels(model, train)
+    if isinstance(train, prepare.Arrays):
+        warn_of_labels(model, train.y)
     callbacks = callback_list(
         model, given, given.steps_per_epoch or feed.steps, train, epochs=given.epochs, validates=valid is not None
     )
@@ -181,6 +182,8 @@ class BatchFeed:
     def __init__(self, model, kind, data, later):
         self.model, self.kind, self.data = model, kind, data.data
         self.batches = self.next = None
+        self.first = kind == "train"  # whether no batch has been trained on
+        self.origin = None  # of a loss that is no number, as of `oddities.origin`
         # of validation, whose model training has made, only the hook would be disturbed
         if self.data.has_begin_hook if later else self.data.is_dataset and prepare.is_settled(model, kind):
             return  # a batch is asked for when its epoch has begun, and not before
@@ -233,7 +236,13 @@ class BatchFeed:
         """Run one batch; 1."""
         batch, self.next = self.next, None
         n = len(batch[0][0])
-        self.runner_for(batch).run(None, 0, n, 1, 0, between)
+        runner = self.runner_for(batch)
+        if self.first:
+            self.first = False
+            warn_of_labels(self.model, runner.groups[1])
+        runner.run(None, 0, n, 1, 0, between)
+        if self.kind == "train" and self.origin is None and self.model._fit_run.loss_watch.step is not None:
+            self.origin = origin(self.model, runner.groups)
         return 1
 
     def close(self):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from fastfit import losses
-from fastfit.training.prepare import Arrays
 from fastfit.utils.warn import warn_user
 
 _BINARY = (
@@ -14,12 +13,12 @@ _BINARY = (
 )
 
 
-def warn_of_labels(model, data):
+def warn_of_labels(model, y):
     """Warn of targets outside of [0, 1] beside a binary crossentropy, which then has no least value.
 
-    data : `Arrays` or `Batches`; of the latter the first batch, where it has been asked for already.
+    y : list of ndarray or None
+        Of each output; of a stream those of its first batch.
     """
-    y = data.y if isinstance(data, Arrays) else data.data.seen_targets()
     for o, target, name in zip(model._output_losses or (), y, model._known_output_names() or (), strict=False):
         binary = o.function in _BINARY or isinstance(o.function, _BINARY[:2])
         if binary and target is not None and target.size:
@@ -41,30 +40,44 @@ def warn_of_loss(model, feed, epoch, run):
         return False
     step = run.fatal_step()
     since = f"step {step} of epoch {epoch + 1}" if step is not None else f"epoch {epoch + 1}"
-    warn_user(f"The loss is {loss} from {since} on. {_source(model, feed)} Received: loss={loss}")
+    warn_user(f"The loss is {loss} from {since} on. {_source(model, feed, step)} Received: loss={loss}")
     return True
 
 
-def _source(model, feed):
-    if hasattr(feed, "runner"):
-        names = model._known_output_names() or [None]
-        groups = [("x", None), ("y", "output"), ("sample_weight", "output")]
-        for (what, of), arrays in zip(groups, feed.runner.groups, strict=True):
-            for i, array in enumerate(arrays):
-                row = None if array is None else _bad_row(array)
-                if row is not None:
-                    several = len(arrays) > 1
-                    whose = f" of output '{names[i]}'" if of and several else f"[{i}]" if several else ""
-                    place = f"row {row}, which is in step {_step_of(feed, row)} of the epoch"
-                    return f"It came in with `{what}`{whose}: {place}, is not finite."
+def _source(model, feed, step):
     weights = [v.path for v in model.trainable_variables if not np.all(np.isfinite(v.numpy()))]
-    came = "The data are finite" if hasattr(feed, "runner") else "The data were read batch by batch and are gone"
+    whole = hasattr(feed, "order")
+    found = origin(model, feed.runner.groups) if whole else feed.origin
+    if found is not None:
+        what, row = found
+        place = f", which is in step {_step_of(feed, row)} of the epoch," if whole else " of the batch"
+        return f"It came in with {what}: row {row}{place} is not finite."
+    came = "The data are finite" if whole else "The data of that step were finite"
+    if not whole and step is None:
+        came = "The data were read batch by batch and are gone"
     if weights:
         return (
             f"{came}; weights are not, such as {weights[0]}: the steps may be too large (a smaller learning rate, or "
             "`clipnorm`)."
         )
     return f"{came}, and so are the weights: the loss itself divides by zero, or takes a logarithm of it."
+
+
+def origin(model, groups):
+    """Which of the arrays is not finite, and its first such row; None if all are.
+
+    groups : (list, list, list)
+        Inputs, targets and sample weights, None where there are none.
+    """
+    names = model._known_output_names() or [None]
+    for what, arrays in zip(("x", "y", "sample_weight"), groups, strict=True):
+        for i, array in enumerate(arrays):
+            row = None if array is None else _bad_row(array)
+            if row is not None:
+                several = len(arrays) > 1
+                whose = f" of output '{names[i]}'" if what != "x" and several else f"[{i}]" if several else ""
+                return f"`{what}`{whose}", row
+    return None
 
 
 def _bad_row(array):

@@ -139,7 +139,19 @@ def test_steps_that_are_too_large():
     batches = [(X[:10], Y[:10])] * 60
     net = ff.Sequential([ff.Input((4,)), ff.layers.Dense(1)])
     net.compile(ff.optimizers.SGD(1e6), "mse")
-    assert said(lambda: net.fit(iter(batches), verbose=0), "The data were read batch by batch")
+    assert said(lambda: net.fit(iter(batches), verbose=0), "The data of that step were finite; weights are not")
+
+
+@pytest.mark.parametrize("name", ["x", "y", "sample_weight"])
+def test_a_batch_of_a_stream_with_numbers_that_are_none(name):
+    arrays = {"x": X, "y": Y, "sample_weight": np.ones(40, "f4")}
+    bad = {**arrays, name: with_bad(arrays[name], 13)}
+    net = ff.Sequential([ff.Input((4,)), ff.layers.Dense(1)])
+    net.compile("sgd", "mse")
+    batches = [tuple(a[i : i + 10] for a in group.values()) for group in (arrays, bad) for i in (0, 10)]
+    run = {"epochs": 2, "steps_per_epoch": 2, "verbose": 0}
+    (found,) = said(lambda: net.fit(iter(batches), **run), "from step 2 of epoch 2 on")
+    assert f"came in with `{name}`: row 3 of the batch" in str(found.message)
 
 
 def test_a_loss_that_divides_by_zero():
@@ -185,6 +197,15 @@ def test_labels_that_are_none(loss, y):
     (found,) = said(lambda: model(loss=loss).fit(X, y, epochs=2, verbose=0), "not all in [0, 1]")
     assert "output 'out'" in str(found.message) and f"to {y.max()}" in str(found.message)
     assert len(said(lambda: model(loss=loss).fit(iter([(X, y)]), verbose=0), "not all in [0, 1]")) == 1
+
+    class Twice(ff.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, i):
+            return X, y
+
+    assert len(said(lambda: model(loss=loss).fit(Twice(), epochs=2, verbose=0), "not all in [0, 1]")) == 1
 
 
 @pytest.mark.parametrize("loss", ["binary_crossentropy", "mse", "hinge"])
