@@ -133,6 +133,11 @@ class Builder:
         if power > 2:
             raise ValueError(f"A tensor may have the batch dimension at most twice. Received: shape={shape}")
         times = getattr(shape, "times", 1)
+        if power == 2 and times > 1:
+            raise NotImplementedError(
+                "A program cannot follow a tensor with two axes of the batch's size and several rows for each row "
+                f"of the batch. Received: a tensor of shape {tuple(shape)}, with {times} rows for each"
+            )
         if not times:
             raise NotImplementedError(
                 "A reshape leaves rows that are no whole parts of a row of the batch, and a program cannot follow "

@@ -54,7 +54,7 @@ def crossentropy(low, node):
 def crossentropy_grad(low, node):
     p, target, g = node.inputs
     name, dz = node.operation.name, node.outputs[0]
-    if not is_f32(p, g) or leading(dz.shape) is None or not dz.shape:
+    if not is_f32(p, g) or leading(dz.shape) is None or len(dz.shape) < 2:
         return False
     c = dz.shape[-1]
     if name != "softmax_ce_grad" and not (is_f32(target) and same_shape(target, p)):

@@ -53,6 +53,8 @@ def emit_products(low, x, z, y, xs, zs):
     lead = y.shape[:-2]
     if None in (*xs[-2:], *zs[-2:]) or not all(v.shape.times == lead.times for v in (x, z) if None in shape_of(v)):
         return False
+    if any(None in s and len(s) != len(y.shape) for s in (xs, zs)):  # the batch is beside another axis
+        return False
     (p, ps), (q, qs) = (
         spread(low, v, Shape((*lead, *s[-2:]), lead.times), "f", whole=True) for v, s in ((x, xs), (z, zs))
     )

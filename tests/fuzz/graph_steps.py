@@ -13,7 +13,10 @@ def f32(x):
 
 
 def i32(x):
-    return x if x.dtype == "int32" else ops.cast(ops.clip(ops.tanh(f32(x)) * 8.7, -9.0, 9.0), "int32")
+    if x.dtype == "int32":
+        return x
+    # what is no number is no integer, and any will do
+    return ops.cast(ops.nan_to_num(ops.clip(ops.tanh(f32(x)) * 8.7, -9.0, 9.0)), "int32")
 
 
 def tame(x):

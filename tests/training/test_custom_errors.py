@@ -345,3 +345,31 @@ def test_rows_broadcast_to_others():
     rows = layers.Input(())
     with pytest.raises(ValueError, match="1 rows for each row of the batch cannot be broadcast to 3 for each"):
         ops.broadcast_to(rows, ops.shape(ops.repeat(rows, 3, axis=0)))
+
+
+def test_two_axes_of_the_batch_with_several_rows_each():
+    x = layers.Input((2,))
+    pairs = ops.reshape(ops.expand_dims(x, 1) * x, (-1, ops.shape(x)[0]))  # 2 n rows of n
+    model = models.Model(x, ops.sum(ops.exp(pairs)) + x)
+    with pytest.raises(NotImplementedError, match="two axes of the batch's size"):
+        model.predict(np.ones((3, 2), "float32"), verbose=0)
+
+
+def test_products_whose_batch_lies_beside_another_axis():
+    """(n, 2, 2, 3) by (n, 3, 2): as in NumPy, n meets 2, which goes well for one or two rows."""
+    x, z = layers.Input((2, 2, 3)), layers.Input((3, 2))
+    model = models.Model([x, z], ops.matmul(x, z))
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 2, 2, 3)).astype("float32"), rng.normal(size=(2, 3, 2)).astype("float32")
+    np.testing.assert_allclose(model.predict([a, b], verbose=0), a @ b, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="'matmul'.*failed for a batch of 3 rows"):
+        model.predict([np.ones((3, 2, 2, 3)), np.ones((3, 3, 2))], verbose=0)
+
+
+def test_gradient_of_a_crossentropy_of_pairs():
+    """Its rows are those of the batch, and so are its classes."""
+    x = layers.Input(())
+    model = models.Model(x, layers.Dense(1)(ops.expand_dims(x, -1)))
+    model.compile("sgd", lambda y, p: ops.binary_crossentropy(ops.sigmoid(p[:, 0]), ops.sigmoid(p[:, 0])))
+    model.fit(np.ones(5), np.ones((5, 1)), verbose=0)
+    assert np.isfinite(model.get_weights()[0]).all()
