@@ -515,6 +515,12 @@ def shape_of(x):
     return x._shape if isinstance(x, KerasTensor) else np.shape(x)
 
 
+def same_shape(x, z):
+    """Whether two operands, or their shapes, have the same axes, and as many rows for each row of the batch."""
+    a, b = (v if isinstance(v, tuple) else shape_of(v) for v in (x, z))
+    return tuple(a) == tuple(b) and getattr(a, "times", 1) == getattr(b, "times", 1)
+
+
 def rows_and_width(shape):
     """(rows, row length) of an element-wise instruction: a row per element of the first axis, or one row."""
     if shape and shape[0] is None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from fastfit import config
-from fastfit.compiler.lower import ANY, leading, rule, shape_of
+from fastfit.compiler.lower import ANY, leading, rule, same_shape, shape_of
 from fastfit.graph.op import apply as A
 from fastfit.graph.shapes import axis_in
 from fastfit.graph.tensor import KerasTensor
@@ -202,7 +202,7 @@ def crossentropy(low, node):
         low.note_labels(target, output.shape[node.attrs.get("axis", -1)])
     elif isinstance(target, KerasTensor) and low.kind(target) != "f":
         return False
-    elif tuple(shape_of(target)) != tuple(output.shape):
+    elif not same_shape(target, output):
         return False  # NumPy looks whether the batch is as large as it must be
     low.expand(node, CROSSENTROPIES[name](*node.inputs, **node.attrs))
     return None

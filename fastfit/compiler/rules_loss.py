@@ -1,6 +1,6 @@
 """Lowering of softmax, losses and the hits of metrics."""
 
-from fastfit.compiler.lower import is_f32, leading, rule, shape_of
+from fastfit.compiler.lower import is_f32, leading, rule, same_shape
 from fastfit.compiler.rules_formula import has_rows_of, hot_rows, softmax_formula, sparse_crossentropy
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
@@ -69,12 +69,6 @@ def crossentropy_grad(low, node):
     return None
 
 
-def same_shape(x, z):
-    """Whether two operands have as many rows, and as many elements each."""
-    a, b = shape_of(x), shape_of(z)
-    return tuple(a) == tuple(b) and getattr(a, "times", 1) == getattr(b, "times", 1)
-
-
 @rule("squared_error_mean", "absolute_error_mean")
 def error_mean(low, node):
     p, t = node.inputs
@@ -93,7 +87,7 @@ def error_mean_grad(low, node):
     y = node.outputs[0]
     if not is_f32(p, t, g, y) or leading(y.shape) is None or len(y.shape) < 2 or not same_shape(p, t):
         return False
-    if tuple(shape_of(g)) != tuple(y.shape[:-1]):
+    if not same_shape(g, y.shape[:-1]):
         return False
     name = {"squared_error_mean_grad": "squared_error_grad", "absolute_error_mean_grad": "absolute_error_grad"}
     low.b.emit(
@@ -122,7 +116,7 @@ def hits(low, node):
             hit = apply("equal", place, apply("reshape_like", target, place))
             low.expand(node, apply("cast", hit, dtype="float32"))
             return None
-    elif not is_f32(target) or target.shape != p.shape:
+    elif not is_f32(target) or not same_shape(target, p):
         return False
     else:
         t = low.place(target)

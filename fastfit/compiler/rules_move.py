@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from fastfit.compiler.broadcasting import emit_map
-from fastfit.compiler.lower import ANY, leading, rows_and_width, rule, shape_of
+from fastfit.compiler.lower import ANY, leading, rows_and_width, rule, same_shape, shape_of
 from fastfit.graph.op import apply
 from fastfit.graph.shapes import axes_in, axis_in
 from fastfit.graph.tensor import KerasTensor
@@ -364,7 +364,8 @@ def in_top_k(low, node):
     index = as_indices(low, targets)
     if index is None or not isinstance(predictions, KerasTensor) or low.kind(predictions) != "f":
         return False
-    if leading(predictions.shape) is None or len(predictions.shape) < 2 or index.shape != predictions.shape[:-1]:
+    shape = predictions.shape
+    if leading(shape) is None or len(shape) < 2 or not same_shape(index, shape[:-1]):
         return False
     if index is not targets:
         low.expand(node, apply("in_top_k", index, predictions, k=node.attrs["k"]))

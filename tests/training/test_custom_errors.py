@@ -373,3 +373,21 @@ def test_gradient_of_a_crossentropy_of_pairs():
     model.compile("sgd", lambda y, p: ops.binary_crossentropy(ops.sigmoid(p[:, 0]), ops.sigmoid(p[:, 0])))
     model.fit(np.ones(5), np.ones((5, 1)), verbose=0)
     assert np.isfinite(model.get_weights()[0]).all()
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        lambda ids, p: ops.cast(ops.in_top_k(ids, p, k=2), "float32"),
+        lambda ids, p: ops.categorical_crossentropy(ops.one_hot(ids, 3), p),
+        lambda ids, p: fastfit.metrics.categorical_accuracy(ops.one_hot(ids, 3), p),
+        lambda ids, p: fastfit.metrics.sparse_categorical_accuracy(ids, p),
+        lambda ids, p: fastfit.losses.mean_squared_error(ops.one_hot(ids, 3), p),
+    ],
+)
+def test_rows_of_predictions_that_are_no_rows_of_the_targets(op):
+    ids, p = layers.Input((), dtype="int32"), layers.Input((3,))
+    twice = ops.concatenate([p, p], axis=0)
+    model = models.Model([ids, p], ops.sum(op(ids, twice)) + p)
+    with pytest.raises((ValueError, IndexError, NotImplementedError), match="batch of 4 rows|no whole parts of a row"):
+        model.predict([np.arange(4) % 3, np.ones((4, 3), "float32")], verbose=0)
