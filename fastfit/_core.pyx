@@ -542,6 +542,13 @@ cdef class Program:
         cdef void *arena = ff_program_arena(self.ptr, &size)
         return _array_on(self, arena, (size,), np.dtype("uint8"))
 
+    def row_of(self, size_t i):
+        """Which row of the sources is row `i` of the step that runs now, for host instructions."""
+        if self.live == NULL:
+            return i
+        cdef size_t at = self.progress.position + i
+        return self.live.order[at] if self.live.order != NULL and at < self.live.stop else at
+
     @property
     def step_key(self):
         """(seed, number) of the step that runs now, for host instructions."""
@@ -774,7 +781,7 @@ cdef class Predictor:
             status = ff_program_run(self.program.ptr, &run, &result, &err)
         if status == FF_OK:
             return out
-        if status == FF_EBUSY:
+        if status == FF_EBUSY or status == FF_ELABEL:  # the longer way says what is wrong
             return None
         if status == FF_EHOST and self.program.error is not None:
             error, self.program.error = self.program.error, None

@@ -12,6 +12,7 @@ from fastfit import _core, _watch
 from fastfit.compiler import (
     layouts,
     lower,
+    places,
     rules_accumulate,
     rules_batch,
     rules_dense,
@@ -68,11 +69,14 @@ class Compiled:
         Source column to the number of classes, for columns that hold class ids.
     counters : list of Optimizer
         Whose iterations a run counts, and whose learning rates it needs.
+    lookups : list of places.Lookup
+        Those of which native instructions only say in which row one led nowhere.
     """
 
-    def __init__(self, assembly, variables, outputs, labels=(), counters=()):
+    def __init__(self, assembly, variables, outputs, labels=(), counters=(), lookups=()):
         self.assembly = assembly
         self.labels = dict(labels)
+        self.lookups = list(lookups)
         self.counters = list(counters)
         self.outputs = outputs
         self.source_shapes = assembly.source_shapes
@@ -144,6 +148,12 @@ class Compiled:
             # Python that writes state must not be left half done
             with interrupts.deferred(lambda: program.committing):
                 return program.run(sources, sinks, order, start, stop, batch, **options)
+        except _core.LabelError as error:
+            row = error.position if order is None else int(order[error.position])
+            told = places.explain(self.lookups, self.labels, sources, row)
+            if told is None:
+                raise
+            raise told from None
         finally:
             self.release(program)
 
@@ -252,7 +262,7 @@ def compile_program(feeds, outputs=(), updates=(), optimizer=None, gradients=(),
     variables += [v for v, _ in gradients] + [v for v, _ in updates]
     if optimizer is not None:
         variables += [v for v in optimizer.variables if v._storage.dtype == np.float32]
-    return Compiled(Assembly(low.b, batch), variables, outputs, low.label_columns, plan.counters)
+    return Compiled(Assembly(low.b, batch), variables, outputs, low.label_columns, plan.counters, low.lookups)
 
 
 def _pack_weights(order):

@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from fastfit import _core
-from fastfit.compiler import neighbours
+from fastfit.compiler import neighbours, places
 from fastfit.compiler.builder import Builder, Location
 from fastfit.graph import randomness
 from fastfit.graph.op import OPS as MEANINGS
@@ -113,6 +113,7 @@ class Lowering:
         self.skip = set()
         self.lazy = {}
         self.label_columns = {}
+        self.lookups = []  # those of native instructions, which do not say what they met
         self.late_grads = set()
         self.known = {id(node) for node in self.order}
         self.kept = []  # tensors made while lowering: their ids must stay theirs
@@ -390,7 +391,8 @@ class Lowering:
         outputs = [self.b.slot(t.shape, t.dtype) for t in node.outputs]
         specs = [(x.shape, x.dtype) if isinstance(x, KerasTensor) else None for x in node.inputs]
         results = [(t.shape, t.dtype) for t in node.outputs]
-        function = HostCall(node.operation, inputs, specs, dict(node.attrs), results, node.origin)
+        lookup = places.lookup_of(self, node)
+        function = HostCall(node.operation, inputs, specs, dict(node.attrs), results, node.origin, lookup)
         self.b.host(function, [x for x in inputs if isinstance(x, Location)], outputs, label=node.operation.name)
         for tensor, where in zip(node.outputs, outputs, strict=True):
             self.places[id(tensor)] = where
@@ -413,19 +415,24 @@ def _check_batch_slice(node):
 class HostCall:
     """Calls an op's meaning on the program's memory; constants among the inputs are given as they are."""
 
-    def __init__(self, op, inputs, input_specs, attrs, output_specs, origin):
+    def __init__(self, op, inputs, input_specs, attrs, output_specs, origin, lookup=None):
         self.op, self.inputs, self.input_specs, self.origin = op, inputs, input_specs, origin
-        self.attrs, self.output_specs = attrs, output_specs
+        self.attrs, self.output_specs, self.lookup = attrs, output_specs, lookup
 
     def __call__(self, program, batch, reads, writes):
-        places = iter(reads)
+        locations = iter(reads)
         args = [
-            view(program, next(places), spec, batch) if isinstance(x, Location) else x
+            view(program, next(locations), spec, batch) if isinstance(x, Location) else x
             for x, spec in zip(self.inputs, self.input_specs, strict=True)
         ]
         try:
             results = self._results(program, args)
         except (ValueError, IndexError) as error:
+            found = None if self.lookup is None else places.outside(args[1], self.lookup.size)
+            if found is not None:
+                shape = self.input_specs[1][0] if self.input_specs[1] else ()
+                row = program.row_of(found[1] // shape.times) if shape[:1] == (None,) else found[1]
+                raise IndexError(places.message(self.lookup, found[0], row)) from error
             told = self._does_not_fit(args, batch, str(error).strip())
             raise told if isinstance(error, ValueError) else IndexError(str(told)) from error
         if not isinstance(results, tuple):

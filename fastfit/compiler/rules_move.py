@@ -10,6 +10,7 @@ import numpy as np
 
 from fastfit.compiler.broadcasting import emit_map
 from fastfit.compiler.lower import ANY, leading, rows_and_width, rule, same_shape, shape_of
+from fastfit.compiler.places import lookup_of
 from fastfit.graph.op import apply
 from fastfit.graph.shapes import axes_in, axis_in
 from fastfit.graph.tensor import KerasTensor
@@ -153,6 +154,17 @@ def as_indices(low, x):
     return apply("cast", x, dtype="int32") if low.kind(x) == "f" else None
 
 
+def as_places(low, x):
+    """`as_indices` where a place beyond an int32 is out of bounds in any case: data of all integer dtypes are read."""
+    if id(x) not in low.source_of or low.kind(x) or np.dtype(x.dtype).kind not in "iu":
+        return as_indices(low, x)
+    y = apply("cast", x, dtype="int32")
+    low.kept.append(y)
+    low.known.add(id(y.node))
+    low.places[id(y)] = low.gather(x, "int32")
+    return y
+
+
 def constant_take(node, x, indices, axis):
     """The map of a take with known places along an axis within the row."""
     batched = x.shape[:1] == (None,)
@@ -177,15 +189,16 @@ def take(low, node):
             return False
         emit_move(low, x, y, constant_take(node, x, indices, axis), kind)
         return None
-    index = as_indices(low, indices)
+    index = as_places(low, indices)
     axis = 0 if axis is None and len(shape) == 1 else axis
     if index is None or axis is None or axis % len(shape) != 0 or None in shape or leading(index.shape) is None:
         return False
+    if isinstance(x, KerasTensor) and low.kind(x) != kind:
+        return False
+    low.lookups.append(lookup_of(low, node))
     if index is not indices:
         low.expand(node, apply("take", x, index, axis=axis))
         return None
-    if isinstance(x, KerasTensor) and low.kind(x) != kind:
-        return False
     rows = leading(index.shape)
     width = prod(shape[1:])
     low.b.emit("lookup", [low.place_as(x, kind), low.place(index), low.out(y)], (shape[0], width), rows=rows)
@@ -205,9 +218,10 @@ def scatter_add(low, node):
             return False
         emit_put(low, dy, y, constant_take(node, y, indices, axis))
         return None
-    if axis or None in y.shape or leading(indices.shape) is None or low.kind(indices) not in ("i", "f"):
+    index = as_places(low, indices)
+    if axis or None in y.shape or leading(indices.shape) is None or index is None:
         return False
-    emit_lookup_grad(low, dy, indices, y, 0)
+    emit_lookup_grad(low, dy, low.lowered(index), y, 0)
     return None
 
 
@@ -242,7 +256,7 @@ def along(low, node):
     y, forward = node.outputs[0], node.operation.name == "take_along_axis"
     wide = shape_of(x) if forward else y.shape  # of the side that is indexed
     axis = axis_in(node.attrs["axis"], len(wide))
-    index = as_indices(low, indices)
+    index = as_places(low, indices)
     kind = low.kind(y)
     if kind is None or (kind == "i" and not forward) or index is None or not isinstance(x, KerasTensor):
         return False
@@ -253,6 +267,7 @@ def along(low, node):
     others = [tuple(s[:axis]) + tuple(s[axis + 1 :]) for s in (wide, index.shape)]
     if others[0] != others[1]:
         return False
+    low.lookups.append(lookup_of(low, node))
     if index is not indices or axis != len(wide) - 1:
         order = (*[i for i in range(len(wide)) if i != axis], axis)
         back = tuple(int(i) for i in np.argsort(order))

@@ -44,11 +44,15 @@ def saturate_cast(x, dtype):
 
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     """Return x as an array, or as the tensor that it is."""
+    if x is None:
+        raise ValueError("None is no value that an array can be made of. Received: x=None")
     if isinstance(x, Variable):
         x = x.value
     x = array(x)
     if not isinstance(x, (KerasTensor, np.ndarray)):
         x = as_array(np.asarray(x))
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        raise TypeError(f"Only numbers, strings and arrays of them can be made a tensor. Received: {x!r}")
     return x if dtype is None else cast(x, dtype)
 
 

@@ -65,6 +65,7 @@ def trace_step(model, kind, x, y, w, batch):
                 tensors[group].append(None)
                 continue
             tensor = make_input((None, *c.shape), c.fed)
+            tensor.node.attrs["data"] = _called(model, group, i)
             feeds.append((tensor, c.dtype))
             owners.append(i)
             tensors[group].append(tensor)
@@ -91,6 +92,14 @@ def trace_step(model, kind, x, y, w, batch):
     )
     names = model._known_output_names()
     return Step(compiled, [(c, classes, names[owners[c]]) for c, classes in sorted(compiled.labels.items())])
+
+
+def _called(model, group, i):
+    """What messages call a column of data."""
+    if group == "x":
+        names = getattr(model, "input_names", None) or ()
+        return f"input '{names[i]}'" if i < len(names) else "`x`"
+    return "`y`" if group == "y" else "`sample_weight`"
 
 
 def _changes(model, updates):

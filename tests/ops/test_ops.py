@@ -386,3 +386,9 @@ def test_counts_of_a_variable_in_a_traced_function():
     with trace.Trace():
         y = ops.bincount(Variable(np.array([0, 2, 2]), dtype="int32"), minlength=4)
     assert evaluate([y])[0].tolist() == [1, 0, 2, 0]
+
+
+@pytest.mark.parametrize("x, error", [(None, ValueError), ({"a": 1}, TypeError), (np.array([1.0, None]), TypeError)])
+def test_what_is_no_value_makes_no_tensor(x, error):
+    with pytest.raises(error, match="Received: "):
+        ops.convert_to_tensor(x)
