@@ -2,6 +2,7 @@
 
 from numbers import Integral
 
+from fastfit._watch import changed
 from fastfit.utils.dtype_names import INTEGERS
 from fastfit.utils.kept import programs
 
@@ -28,6 +29,7 @@ def set_epsilon(value):
     """
     global _epsilon
     _epsilon = float(value)
+    changed()
 
 
 def floatx():

@@ -6,8 +6,8 @@ import warnings
 
 import numpy as np
 
+from fastfit import config, optimizers
 from fastfit import metrics as metrics_module
-from fastfit import optimizers
 from fastfit._watch import version
 from fastfit.data.dtypes import without_values
 from fastfit.data.frames import is_table
@@ -336,7 +336,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         return "\n".join(listings)
 
     def _structure_now(self):
-        """The layers and the variables that are trained, which are looked for when something has been set.
+        """The layers, the variables that are trained and Keras's epsilon, looked for when something has been set.
 
         As numbers that can be compared, and the objects themselves: while they are kept, no other has their numbers.
         """
@@ -344,7 +344,7 @@ class Trainer(Objective, BatchApi, Keras2Methods, CustomSteps):
         if self._structure_at[0] != now:
             layers = self._flatten_layers()
             found = [*layers, *self.trainable_variables]
-            numbers = [*map(id, found), *(layer._structure for layer in layers)]
+            numbers = [*map(id, found), *(layer._structure for layer in layers), config.epsilon()]
             self.__dict__["_structure_at"] = now, (numbers, found)
         return self._structure_at[1]
 

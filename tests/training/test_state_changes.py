@@ -12,6 +12,7 @@ from fastfit import (
     Sequential,
     Variable,
     callbacks,
+    config,
     constraints,
     layers,
     losses,
@@ -76,6 +77,40 @@ def test_attribute_of_a_class():
     model = stack(Local())
     Local.factor = 3.0
     np.testing.assert_array_equal(outputs(model), X * 3)
+
+
+def test_methods_of_a_class():
+    class Mine(layers.Layer):
+        def call(self, x):
+            return x * self.factor()
+
+        def factor(self):
+            return 2.0
+
+    model = stack(Mine())
+    Mine.factor = lambda self: 5.0
+    np.testing.assert_array_equal(outputs(model), X * 5)
+    Mine.factor = staticmethod(lambda: 4.0)
+    np.testing.assert_array_equal(outputs(model), X * 4)
+    Mine.factor = staticmethod(lambda: 3.0)
+    np.testing.assert_array_equal(outputs(model), X * 3)
+    Mine.call = lambda self, x: x * 7.0
+    np.testing.assert_array_equal(outputs(model), X * 7)
+
+
+def test_epsilon():
+    dense = layers.Dense(1, kernel_initializer="zeros", bias_initializer="ones")
+    model = stack(dense)
+    model.compile("sgd", losses.BinaryCrossentropy())
+    zeros, before = np.zeros((16, 1)), config.epsilon()
+    first = model.evaluate(X, zeros, verbose=0)
+    try:
+        config.set_epsilon(1e-2)
+        np.testing.assert_allclose(model.evaluate(X, zeros, verbose=0), losses.BinaryCrossentropy()(zeros, model(X)), rtol=1e-6)
+        assert first != model.evaluate(X, zeros, verbose=0)
+    finally:
+        config.set_epsilon(before)
+    assert first == model.evaluate(X, zeros, verbose=0)
 
 
 def test_what_a_layer_keeps_in_containers_arrays_and_objects():
