@@ -474,6 +474,11 @@ def view(program, where, spec, batch, writable=False):
 
 def check_sink(tensor):
     """Rows that a caller gets are those of the batch."""
+    if tensor.shape == ():
+        raise NotImplementedError(
+            "A model output must have the rows of the batch, as outputs are put together batch by batch. Received: "
+            f"{tensor!r}, one number for all rows"
+        )
     if None in tensor.shape[1:]:
         raise NotImplementedError(
             "Of the axes of a model output, only the first can be the batch, as outputs are put together batch by "

@@ -55,6 +55,8 @@ def emit_products(low, x, z, y, xs, zs):
         return False
     if any(None in s and len(s) != len(y.shape) for s in (xs, zs)):  # the batch is beside another axis
         return False
+    if lead[:1] == (None,) and any(len(s) == len(y.shape) and s[0] not in (None, 1) for s in (xs, zs)):
+        return False  # fixed rows, which NumPy counts
     (p, ps), (q, qs) = (
         spread(low, v, Shape((*lead, *s[-2:]), lead.times), "f", whole=True) for v, s in ((x, xs), (z, zs))
     )

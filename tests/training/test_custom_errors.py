@@ -336,6 +336,12 @@ def test_outputs_whose_batch_is_not_the_first_axis(output):
             call(rows)
 
 
+def test_an_output_without_rows():
+    x = layers.Input((3,))
+    with pytest.raises(NotImplementedError, match="must have the rows of the batch.*one number for all rows"):
+        models.Model(x, ops.sum(x)).predict(np.ones((2, 3)), verbose=0)
+
+
 def test_shapes_that_do_not_meet():
     with pytest.raises(ValueError, match=r"'equal' cannot broadcast.*\(4, 3\), \(5, 2\)"):
         metrics.Accuracy()(np.zeros((4, 3)), np.zeros((5, 2)))
@@ -364,6 +370,26 @@ def test_products_whose_batch_lies_beside_another_axis():
     np.testing.assert_allclose(model.predict([a, b], verbose=0), a @ b, rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match="'matmul'.*failed for a batch of 3 rows"):
         model.predict([np.ones((3, 2, 2, 3)), np.ones((3, 3, 2))], verbose=0)
+
+
+@pytest.mark.parametrize("product", [ops.matmul, lambda x, z: ops.einsum("bij,bjk->bik", x, z)])
+@pytest.mark.parametrize("kept", [np.asarray, fastfit.Variable])
+def test_products_of_the_batch_with_fixed_rows(product, kept):
+    rng = np.random.default_rng(0)
+    a, z = rng.normal(size=(5, 4, 4)).astype("float32"), rng.normal(size=(3, 4, 2)).astype("float32")
+    x = layers.Input((4, 4))
+
+    class Product(layers.Layer):
+        other = kept(z)
+
+        def call(self, x):
+            return product(x, self.other)
+
+    model = models.Model(x, Product()(x))
+    np.testing.assert_allclose(model.predict(a[:3], verbose=0), a[:3] @ z, rtol=1e-5, atol=1e-6)
+    for rows in (1, 2, 5):
+        with pytest.raises(ValueError, match=f"batch of {rows} rows"):
+            model.predict(a[:rows], verbose=0)
 
 
 def test_gradient_of_a_crossentropy_of_pairs():
