@@ -474,15 +474,15 @@ def view(program, where, spec, batch, writable=False):
 
 def check_sink(tensor):
     """Rows that a caller gets are those of the batch."""
-    if tensor.shape == ():
-        raise NotImplementedError(
-            "A model output must have the rows of the batch, as outputs are put together batch by batch. Received: "
-            f"{tensor!r}, one number for all rows"
-        )
     if None in tensor.shape[1:]:
         raise NotImplementedError(
             "Of the axes of a model output, only the first can be the batch, as outputs are put together batch by "
             f"batch. Received: {tensor!r}. Reduce that axis, or compute the output from what `predict` returns."
+        )
+    if tensor.shape[:1] != (None,):
+        raise NotImplementedError(
+            "A model output must have the rows of the batch, as outputs are put together batch by batch. Received: "
+            f"{tensor!r}, the same for all rows"
         )
     if tensor.shape.times != 1:
         raise NotImplementedError(

@@ -336,10 +336,11 @@ def test_outputs_whose_batch_is_not_the_first_axis(output):
             call(rows)
 
 
-def test_an_output_without_rows():
+@pytest.mark.parametrize("axes", [{}, {"axis": 0}, {"axis": 0, "keepdims": True}])
+def test_an_output_without_rows(axes):
     x = layers.Input((3,))
-    with pytest.raises(NotImplementedError, match="must have the rows of the batch.*one number for all rows"):
-        models.Model(x, ops.sum(x)).predict(np.ones((2, 3)), verbose=0)
+    with pytest.raises(NotImplementedError, match="must have the rows of the batch.*the same for all rows"):
+        models.Model(x, ops.sum(x, **axes)).predict(np.ones((2, 3)), verbose=0)
 
 
 def test_shapes_that_do_not_meet():
