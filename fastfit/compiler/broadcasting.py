@@ -76,6 +76,8 @@ def spread(low, x, shape, kind, whole=False):
     own = (1,) * (len(shape) - len(own)) + own
     place = low.place_as(x, kind)
     batched = bool(shape) and shape[0] is None
+    if batched and own[0] not in (None, 1):  # how many rows the batch has, only the run knows
+        raise AssertionError(f"fixed rows cannot be spread over those of the batch: {own} over {tuple(shape)}")
     if not isinstance(x, KerasTensor) and not batched:
         full = np.broadcast_to(np.asarray(x), shape)
         return low.place_as(full, kind), shape
