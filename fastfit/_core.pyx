@@ -468,7 +468,6 @@ cdef class Watch:
         self.storage, self.step = storage, None
 
 
-
 cdef class Program:
     """A native program over one arena.
 

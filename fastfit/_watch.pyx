@@ -126,6 +126,7 @@ cdef class Recorder:
     cdef readonly set written
     cdef readonly list entries
     cdef list owners
+
     def __init__(self, first_read):
         self.first_read = first_read
         self.seen, self.written, self.owners, self.entries = {}, set(), [], []
@@ -319,30 +320,19 @@ cdef _collect(object value, object kind, dict found):
             _collect(item, kind, found)
 
 
-def held(values, kind, frozenset without=frozenset(), tuple plain=()):
-    """Find the objects of a class in a dict, list, tuple or set and in those inside it, at any depth, each once.
+def collect(value, kind):
+    """The objects of a class (or one of a tuple of them) in containers at any depth, by id, as they are found."""
+    cdef dict found = {}
+    _collect(value, kind, found)
+    return found
 
-    Parameters
-    ----------
-    values : dict, list, tuple, set, frozenset or object
-    kind : type or tuple of type
-    without : frozenset of str
-        Keys of the outermost dict that are not looked at.
-    plain : tuple of type
-        Types of values of the outermost dict that hold nothing, to be passed over sooner.
 
-    Returns
-    -------
-    dict
-        By id, in the order in which they are found.
-    """
+def held(dict values, kind, frozenset without, tuple plain):
+    """`collect` of the values of a dict, but for the keys `without`; values of the types `plain` hold nothing."""
     cdef dict found = {}
     cdef object cls
     cdef bint passed
-    if not without and not plain:
-        _collect(values, kind, found)
-        return found
-    for name, value in (<dict>values).items():
+    for name, value in values.items():
         cls = type(value)
         passed = False
         for known in plain:

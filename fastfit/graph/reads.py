@@ -137,10 +137,9 @@ class Record:
                 of_class = of_class.__func__
             if isinstance(of_class, _FUNCTIONS):
                 self._function(of_class)
-                if _is_users(_class_with(cls, name).__module__):  # the class may get another one
-                    self._note(None, cls, name, getattr(cls, name))
-            elif of_class is not ABSENT and _is_users(_class_with(cls, name).__module__):
-                self._note(None, cls, name, of_class)  # by the class of the object: it may get one of its own
+            if of_class is not ABSENT and _is_users(_class_with(cls, name).__module__):
+                # by the class of the object, which may get one of its own
+                self._note(None, cls, name, getattr(cls, name))
         if name.startswith("_") and not _is_users(cls.__module__) and isinstance(value, (*_SEQUENCES, *_MAPPINGS, set)):
             self._entries.append(((id(owner), name), values, name, (_watch.IS, value)))  # our own, never edited
             return

@@ -5,7 +5,7 @@ import types
 
 import numpy as np
 
-from fastfit._watch import Watched, held
+from fastfit._watch import Watched, collect, held
 from fastfit.graph.variable import Variable
 from fastfit.utils import own_variables
 
@@ -36,26 +36,25 @@ class Tracked(Watched):
     _structure = 0
 
     def __setattr__(self, name, value):
+        replaced = None  # by state that is new to this layer
         if self._locked and not self._building and name not in self._untracked_attributes and _holds_state(value):
-            found = held(value, (Tracked, Variable))
+            found = collect(value, (Tracked, Variable))
             if found and not found.keys() <= {id(x) for x in (*self._sublayers(), *self.variables)}:
-                before = self.__dict__.get(name)
-                if not _may_replace(before, value):
+                replaced = self.__dict__.get(name)
+                if not _may_replace(replaced, value):
                     self._refuse_state(f"attribute `{name}`")
-                super().__setattr__(name, value)
-                if isinstance(value, Variable):
-                    self._put_in_place_of(before, value)
-                return
         super().__setattr__(name, value)
+        if isinstance(replaced, Variable):
+            self._put_in_place_of(replaced, value)
 
     def _put_in_place_of(self, before, variable):
         """Let a variable stand where one stood that no attribute holds any more."""
-        held = any(v is before for v in self._attribute_objects(Variable))
+        stays = any(v is before for v in self._attribute_objects(Variable))
         for group in (self._trainable_variables, self._non_trainable_variables):
             at = next((i for i, v in enumerate(group) if v is before), None)
             if at is not None:
                 new = [variable] if variable.trainable == before.trainable else []
-                group[at : at + (not held)] = new
+                group[at : at + (not stays)] = new
 
     def _refuse_state(self, what):
         raise ValueError(
@@ -207,9 +206,7 @@ _PLAIN = (type(None), bool, str, int, float, types.FunctionType, types.MethodTyp
 
 def _may_replace(before, value):
     """Whether state of a built layer is not added, but put in the place of other state of its kind."""
-    return isinstance(before, Variable) and isinstance(value, Variable) or (
-        isinstance(before, Tracked) and isinstance(value, Tracked)
-    )
+    return any(isinstance(before, kind) and isinstance(value, kind) for kind in (Variable, Tracked))
 
 
 def _holds_state(value):

@@ -36,7 +36,7 @@ class Run:
         self._later = None
         # of the epoch's sum of losses, which stays NaN or infinite once it is
         self.loss_watch = _core.Watch(model._loss_tracker.total._storage)
-        self._first_step = model._step_count
+        self._first_step = 0  # of the epoch, as steps of the model are counted
 
     def begin_epoch(self):
         """Watch the loss anew."""
