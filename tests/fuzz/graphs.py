@@ -218,7 +218,7 @@ def meanings(tensors, feeds, noise=None):
                 value = np.asarray(value)
                 if noise is not None and value.dtype.kind == "f" and _rounds(node):
                     value = value * (1.0 + noise[1] * noise[0].uniform(-1.0, 1.0, value.shape))
-                    if node.operation.name in RUNNING_SUMS and noise[1]:
+                    if node.operation.name in RUNNING_SUMS + DEVIATIONS and noise[1]:
                         value = value + noise[0].uniform(-1.0, 1.0) * _drift(node, args, value)
                     # as float32 rounds it: then what is equal there may be equal here
                     value = np.where(np.abs(value) < TINY, 0.0, value).astype(np.float32).astype(np.float64)
@@ -226,15 +226,21 @@ def meanings(tensors, feeds, noise=None):
     return [values[id(t)] if isinstance(t, KerasTensor) else np.asarray(t) for t in tensors]
 
 
-# Ops that add one number after the other to a sum.
+# Ops that add one number after the other to a sum, and those that take a rounded mean away.
 RUNNING_SUMS = ("cumsum", "scatter_add", "segment_sum")
+DEVIATIONS = ("var", "std")
+# What is off by rounding alone though equal gradients give equal bits: Ftrl divides the difference of two roots.
+UPDATE_ROUNDS = {"Ftrl": 1e-4}
 
 
 def _drift(node, args, value):
-    """An eighth of the most that rounding the partial results of a running sum can add up to, at each element."""
+    """An eighth of the most that rounding within a sum can add up to, at each element."""
     if node.operation.name == "cumsum":
         return 2.0**-27 * np.cumsum(np.abs(value), axis=node.attrs["axis"])
     data = np.asarray(args[0])
+    if node.operation.name in DEVIATIONS:
+        off = 2.0**-26 * np.mean(np.abs(data), **node.attrs)
+        return off if node.operation.name == "std" else off**2
     sums, counts = (node.operation.meaning(x, *args[1:], **node.attrs) for x in (np.abs(data), np.ones_like(data)))
     return 2.0**-27 * np.abs(sums) * counts
 
@@ -498,7 +504,7 @@ def check_training(built, share):
     results = [updated(name, options, variables, starts, r[1:]) for r in runs]
     for i, got in enumerate(after):
         wide = [r[i].astype(np.float64) for r in results]
-        bad = differences(got, wide[0], wide[1:], share)
+        bad = differences(got, wide[0], wide[1:], share, UPDATE_ROUNDS.get(name, 0.0) * np.abs(wide[0]))
         if bad:
             return f"variable {i} {got.shape} after {name} {options} {spec.get('constraint')}: {bad}"
     return None

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from fastfit import ops
 from fastfit.compiler import lower
 from fastfit.graph import storage
+from fastfit.graph.differentiate import gradients
+from fastfit.graph.tensor import KerasTensor
 from tests.fuzz import graphs
 
 
@@ -46,6 +49,14 @@ FOUND = {
         [["einsum", [0, 1], {"s": "ij,jk->ik"}]],
     ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("data, ids", [((33, 2), (None,)), ((None, 2), (None, 5))])
+def test_segments_of_other_rows_have_no_gradient(data, ids):
+    data, ids = KerasTensor(data), KerasTensor(ids, "int32")
+    loss = ops.sum(ops.segment_sum(data, ops.reshape(ids, (-1,)), 4))
+    with pytest.raises(NotImplementedError, match="segment_sum: no gradient where data and segment_ids"):
+        gradients(loss, [data])
 
 
 @pytest.mark.parametrize("name", FOUND)

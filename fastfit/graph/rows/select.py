@@ -6,6 +6,7 @@ from fastfit.graph import shapes
 from fastfit.graph.op import apply, define
 from fastfit.graph.rows.helpers import same_shape, symbolic, unbroadcast
 from fastfit.graph.shapes import axis_in
+from fastfit.graph.tensor import Shape
 
 A = apply
 
@@ -343,6 +344,12 @@ def _segment_shape(data, ids, num_segments):
 def _segment_sum_grad(node, dy):
     """Each row gets its segment's gradient; rows of no segment were left out."""
     ids, data = node.inputs[1], node.inputs[0]
+    rows, of_ids = (x._shape if symbolic(x) else Shape(np.shape(x)) for x in (data, ids))
+    if rows.times != of_ids.times or (rows[0] is not None and of_ids[0] is None):
+        raise NotImplementedError(
+            "segment_sum: no gradient where data and segment_ids have other numbers of rows for each row of the batch. "
+            f"Received: data.shape={tuple(rows)}, segment_ids.shape={tuple(of_ids)}"
+        )
     inside = A("logical_and", A("greater_equal", ids, 0), A("less", ids, node.attrs["num_segments"]))
     rows = A("take", dy, A("where", inside, ids, 0), axis=0)
     more = len(data.shape) - 1
