@@ -218,10 +218,11 @@ def meanings(tensors, feeds, noise=None):
                 value = np.asarray(value)
                 if noise is not None and value.dtype.kind == "f" and _rounds(node):
                     value = value * (1.0 + noise[1] * noise[0].uniform(-1.0, 1.0, value.shape))
-                    if node.operation.name in RUNNING_SUMS + DEVIATIONS and noise[1]:
+                    if node.operation.name in DRIFTING and noise[1]:
                         value = value + noise[0].uniform(-1.0, 1.0) * _drift(node, args, value)
-                    # as float32 rounds it: then what is equal there may be equal here
-                    value = np.where(np.abs(value) < TINY, 0.0, value).astype(np.float32).astype(np.float64)
+                    # as float32 rounds it: then what is equal there may be equal here; a zero may have either sign
+                    zero = np.copysign(0.0, noise[0].uniform(-1.0, 1.0, value.shape))
+                    value = np.where(np.abs(value) < TINY, zero, value).astype(np.float32).astype(np.float64)
                 values[id(t)] = value
     return [values[id(t)] if isinstance(t, KerasTensor) else np.asarray(t) for t in tensors]
 
@@ -229,6 +230,8 @@ def meanings(tensors, feeds, noise=None):
 # Ops that add one number after the other to a sum, and those that take a rounded mean away.
 RUNNING_SUMS = ("cumsum", "scatter_add", "segment_sum")
 DEVIATIONS = ("var", "std")
+SUMS = ("sum", "mean")
+DRIFTING = RUNNING_SUMS + DEVIATIONS + SUMS
 # What is off by rounding alone though equal gradients give equal bits: Ftrl divides the difference of two roots.
 UPDATE_ROUNDS = {"Ftrl": 1e-4}
 
@@ -238,6 +241,8 @@ def _drift(node, args, value):
     if node.operation.name == "cumsum":
         return 2.0**-27 * np.cumsum(np.abs(value), axis=node.attrs["axis"])
     data = np.asarray(args[0])
+    if node.operation.name in SUMS:
+        return 2.0**-25 * node.operation.meaning(np.abs(data), **node.attrs)
     if node.operation.name in DEVIATIONS:
         off = 2.0**-26 * np.mean(np.abs(data), **node.attrs)
         return off if node.operation.name == "std" else off**2

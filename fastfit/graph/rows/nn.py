@@ -174,7 +174,7 @@ define(
 def _sparsemax(x, axis=-1):
     z = np.moveaxis(np.asarray(x), axis, -1)
     ordered = -np.sort(-z, axis=-1)
-    sums = np.cumsum(ordered, axis=-1)
+    sums = np.cumsum(ordered, axis=-1, dtype=np.float64)  # a sum of many less one of nearly as much is left
     k = np.arange(1, z.shape[-1] + 1)
     support = np.sum(1 + k * ordered > sums, axis=-1, keepdims=True)
     tau = (np.take_along_axis(sums, support - 1, -1) - 1) / support
