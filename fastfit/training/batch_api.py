@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastfit.training import loops, prepare
+from fastfit.training.oddities import warn_of_result
 from fastfit.training.runner import Runner
 
 
@@ -41,6 +42,7 @@ class BatchApi:
             self.reset_metrics()
             runner.run(None, 0, data.n, 1, 0)
             logs = self._logs(kind)
+        warn_of_result(self, f"{kind}_on_batch()", logs.get("loss"), runner.groups)
         return logs if return_dict else self._as_list(logs)
 
     def predict_on_batch(self, x):

@@ -12,7 +12,7 @@ from fastfit.data.make import validates_after
 from fastfit.training import custom_step, prepare
 from fastfit.training.arguments import FitArguments
 from fastfit.training.between import between_steps
-from fastfit.training.oddities import origin, warn_of_labels, warn_of_loss
+from fastfit.training.oddities import origin, warn_of_labels, warn_of_loss, warn_of_result
 from fastfit.training.resume import Run
 from fastfit.training.runner import Runner
 from fastfit.utils import nest, seeds
@@ -64,6 +64,7 @@ def run_epochs(model, feed, valid_feed, callbacks, given):
         said = said or warn_of_loss(model, feed, epoch, run)
         if valid_feed is not None and validates_after(epoch, given.validation_freq):
             val = test_pass(model, valid_feed, callbacks, given.validation_steps)
+            said = said or warn_of_result(model, "validation", val.get("loss"), valid_feed.groups)
             run.logs.update({f"val_{k}": v for k, v in val.items()})
         run.epoch, run.done = epoch + 1, 0
         run.is_over = model.stop_training
@@ -110,6 +111,8 @@ class ArrayFeed:
     ----------
     found : bool
         Whether the epoch had a batch at all.
+    groups : (list, list, list)
+        Inputs, targets and sample weights.
     """
 
     found = True
@@ -117,6 +120,7 @@ class ArrayFeed:
     def __init__(self, model, kind, data):
         self.kind = kind
         self.runner = Runner(model, kind, data.x, data.y, data.w, data.batch)
+        self.groups = self.runner.groups
         self.n, self.batch, self.shuffle, self.steps = data.n, data.batch, data.shuffle, data.steps
         self.position, self.order, self.drawn_from = self.n, None, None
 
@@ -177,7 +181,9 @@ def permutation(n, batch, shuffle):
 
 
 class BatchFeed:
-    """Batches of a stream, one step each. `found` as of `ArrayFeed`."""
+    """Batches of a stream, one step each. `found` as of `ArrayFeed`; there are no `groups` to look at again."""
+
+    groups = None
 
     def __init__(self, model, kind, data, later):
         self.model, self.kind, self.data = model, kind, data.data
@@ -319,7 +325,9 @@ def evaluate(model, given):
     data = prepare.evaluation_data(model, given)
     feed = feed_for(model, "test", data)
     callbacks = callback_list(model, given, given.steps or feed.steps, data)
-    return test_pass(model, feed, callbacks, given.steps)
+    logs = test_pass(model, feed, callbacks, given.steps)
+    warn_of_result(model, "evaluate()", logs.get("loss"), feed.groups)
+    return logs
 
 
 def predict(model, given):

@@ -36,7 +36,7 @@ def warn_of_loss(model, feed, epoch, run):
     Looked for when it has happened, so that a run without it pays for one comparison per step.
     """
     loss = run.logs.get("loss")
-    if np.ndim(loss) or loss is None or np.isfinite(loss):
+    if _is_number(loss):
         return False
     step = run.fatal_step()
     since = f"step {step} of epoch {epoch + 1}" if step is not None else f"epoch {epoch + 1}"
@@ -44,8 +44,37 @@ def warn_of_loss(model, feed, epoch, run):
     return True
 
 
+def warn_of_result(model, call, loss, groups):
+    """Warn of a loss that a call other than `fit` gives and that is NaN or infinite, and of what it came in with.
+
+    Parameters
+    ----------
+    model : Model
+    call : str
+        Name of the method.
+    loss : float
+    groups : (list, list, list) or None
+        As of `origin`; None if they were batches of a stream.
+    """
+    if _is_number(loss):
+        return False
+    found = None if groups is None else origin(model, groups)
+    if found is not None:
+        source = f"It came in with {found[0]}: row {found[1]} is not finite."
+    else:
+        source = _cause(model, _GONE if groups is None else "The data are finite")
+    warn_user(f"The loss of {call} is {loss}. {source} Received: loss={loss}")
+    return True
+
+
+_GONE = "The data were read batch by batch and are gone"
+
+
+def _is_number(loss):
+    return loss is None or np.ndim(loss) > 0 or bool(np.isfinite(loss))
+
+
 def _source(model, feed, step):
-    weights = [v.path for v in model.trainable_variables if not np.all(np.isfinite(v.numpy()))]
     whole = hasattr(feed, "order")
     found = origin(model, feed.runner.groups) if whole else feed.origin
     if found is not None:
@@ -54,11 +83,17 @@ def _source(model, feed, step):
         return f"It came in with {what}: row {row}{place} is not finite."
     came = "The data are finite" if whole else "The data of that step were finite"
     if not whole and step is None:
-        came = "The data were read batch by batch and are gone"
+        came = _GONE
+    return _cause(model, came)
+
+
+def _cause(model, came):
+    """What is left if the data are not to blame."""
+    weights = [v.path for v in model.variables if v.dtype[:5] == "float" and not np.all(np.isfinite(v.numpy()))]
     if weights:
         return (
             f"{came}; weights are not, such as {weights[0]}: the steps may be too large (a smaller learning rate, or "
-            "`clipnorm`)."
+            "`clipnorm`), or the loss divides by zero or takes a logarithm of it."
         )
     return f"{came}, and so are the weights: the loss itself divides by zero, or takes a logarithm of it."
 

@@ -214,3 +214,47 @@ def test_labels_that_are_some(loss):
         assert not said(lambda y=y: model(loss=loss).fit(X, y, verbose=0), "[0, 1]")
     if loss != "binary_crossentropy":
         assert not said(lambda: model(loss=loss).fit(X, 2 * Y - 1, verbose=0), "[0, 1]")
+
+
+# Calls other than fit -------------------------------------------------------------------------------------------------
+
+
+def _with_nan(n=8):
+    x = np.ones((n, 2), "f")
+    x[3, 1] = np.nan
+    return x, np.ones((n, 1), "f")
+
+
+def _line():
+    model = ff.models.Sequential([ff.layers.Input((2,)), ff.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.parametrize("call", ["evaluate", "train_on_batch", "test_on_batch"])
+def test_other_calls_say_where_a_nan_came_from(call):
+    options = {"verbose": 0} if call == "evaluate" else {}
+    with pytest.warns(UserWarning, match=rf"The loss of {call}\(\) is nan. It came in with `x`: row 3 is not finite"):
+        getattr(_line(), call)(*_with_nan(), **options)
+
+
+def test_evaluate_of_a_stream_blames_no_row():
+    batches = [_with_nan()]
+    with pytest.warns(UserWarning, match="The data were read batch by batch and are gone"):
+        _line().evaluate(iter(batches), verbose=0)
+
+
+def test_validation_warns_once():
+    x = np.ones((8, 2), "f")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        _line().fit(x, x[:, :1], epochs=3, validation_data=_with_nan(), verbose=0)
+    assert [str(w.message)[:33] for w in said] == ["The loss of validation is nan. It"]
+
+
+def test_weights_that_are_no_numbers_are_named():
+    model = _line()
+    model.layers[-1].kernel.assign([[np.inf], [0.0]])
+    x = np.ones((8, 2), "f")
+    with pytest.warns(UserWarning, match="weights are not, such as .*kernel"):
+        model.evaluate(x, x[:, :1], verbose=0)
