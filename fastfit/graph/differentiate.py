@@ -123,7 +123,7 @@ def _with_rows_of(x, dx):
         return dx
     if want[0] is None:
         return dx if have[0] == 1 else as_batch(dx, x)
-    return apply("fixed_rows", dx, rows=want[0]) if have[0] is None and want[0] != 1 else dx
+    return apply("fixed_rows", dx, rows=want[0]) if have[0] is None else dx
 
 
 def _check(node, x, dx):

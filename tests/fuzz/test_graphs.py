@@ -59,6 +59,23 @@ def test_segments_of_other_rows_have_no_gradient(data, ids):
         gradients(loss, [data])
 
 
+def test_a_gradient_with_rows_of_the_batch_for_one_row():
+    spec = {
+        "leaves": [
+            {"kind": "var", "shape": [1, 1], "dtype": "float32"},
+            {"kind": "input", "shape": [None], "dtype": "float32"},
+        ],
+        "steps": [["matmul_plain", [1, 0], {}]],
+    }
+    share = [0, 0]
+    before = storage._engine
+    try:
+        options = {"seed": 3, "outs": [2], "rows": 1, "batch": 1, "isa": 0, "threads": 1, "train": True}
+        assert graphs.check({**spec, **options, "optimizer": ["SGD_nesterov", {}]}, share) is None
+    finally:
+        storage._engine = before
+
+
 @pytest.mark.parametrize("name", FOUND)
 @pytest.mark.parametrize("rows", [1, 5])
 def test_what_was_found(name, rows):
