@@ -74,6 +74,7 @@ def test_a_gradient_with_rows_of_the_batch_for_one_row():
         assert graphs.check({**spec, **options, "optimizer": ["SGD_nesterov", {}]}, share) is None
     finally:
         storage._engine = before
+    assert share[0] > 0
 
 
 @pytest.mark.parametrize("name", FOUND)
