@@ -19,7 +19,11 @@ MORE = {
     "saving.save_weights": {"objects_to_skip"},
 }
 # Arguments with a default that they do not have in Keras: an older name may be given instead.
-OPTIONAL = {"layers.Dense": "units", "layers.Dropout": "rate"}
+OPTIONAL = {
+    "layers.Dense": "units",
+    "layers.GaussianNoise": "stddev",
+    **{f"layers.{n}": "rate" for n in ("Dropout", "AlphaDropout", "GaussianDropout", "SpatialDropout1D")},
+}
 
 
 def keras_names(module):

@@ -4,7 +4,7 @@ import json
 
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
-from fastfit.layers.input import InputLayer
+from fastfit.layers.core.input import InputLayer
 from fastfit.models.functional import Functional
 from fastfit.models.model import Model
 from fastfit.models.sequential import Sequential

@@ -10,7 +10,7 @@ from fastfit.data.dtypes import fed_dtype
 from fastfit.graph import trace
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
-from fastfit.layers.input import InputLayer
+from fastfit.layers.core.input import InputLayer
 from fastfit.layers.layer import Layer
 from fastfit.layers.legacy import rename_keywords
 from fastfit.models import functional_config

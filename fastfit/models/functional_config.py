@@ -6,7 +6,7 @@ import inspect
 from fastfit import layers as layer_registry
 from fastfit.graph.op import apply
 from fastfit.graph.tensor import KerasTensor
-from fastfit.layers.input import InputLayer
+from fastfit.layers.core.input import InputLayer
 from fastfit.layers.layer import Layer
 from fastfit.models import keras_ops
 from fastfit.utils import nest

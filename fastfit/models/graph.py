@@ -1,7 +1,7 @@
 """The functional graph between given inputs and outputs: which nodes, in which order."""
 
 from fastfit.graph.tensor import KerasTensor, Node
-from fastfit.layers.input import Input, InputLayer
+from fastfit.layers.core.input import Input, InputLayer
 from fastfit.layers.layer import Layer
 from fastfit.utils import nest
 from fastfit.utils.naming import auto_name

@@ -2,7 +2,7 @@
 
 from fastfit import _watch
 from fastfit.graph.tensor import KerasTensor
-from fastfit.layers.input import InputLayer
+from fastfit.layers.core.input import InputLayer
 from fastfit.layers.layer import Layer
 from fastfit.layers.shapes import is_shape
 from fastfit.models.functional import Functional

@@ -265,23 +265,37 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
     return y if offset is None else y + along(offset)
 
 
-def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
+def _along_axes(v, x, axis):
+    """A factor with the sizes of some axes of ``x``, shaped to meet them."""
+    rank = len(x.shape)
+    axes = sorted(a % rank for a in ([axis] if isinstance(axis, int) else axis))
+    if axes == list(range(rank - len(axes), rank)):
+        return v
+    shape = [1] * rank
+    for a, size in zip(axes, v.shape, strict=True):
+        shape[a] = size
+    return apply("reshape", v, newshape=tuple(shape))
+
+
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, rms_scaling=False):
     """Return x normalised over ``axis`` for each row, times gamma plus beta."""
     epsilon = config.epsilon() if epsilon is None else epsilon
     x = _float(x)
     axis = tuple(axis) if isinstance(axis, (list, tuple)) else axis
     centred = x - apply("mean", x, axis=axis, keepdims=True)
-    y = centred * apply("rsqrt", apply("mean", apply("square", centred), axis=axis, keepdims=True) + epsilon)
-    y = y if gamma is None else y * gamma
-    return y if beta is None else y + beta
+    factor = apply("rsqrt", apply("mean", apply("square", centred), axis=axis, keepdims=True) + epsilon)
+    y = (x if rms_scaling else centred) * factor
+    y = y if gamma is None else y * _along_axes(gamma, x, axis)
+    return y if beta is None or rms_scaling else y + _along_axes(beta, x, axis)
 
 
 def rms_normalization(x, scale=None, axis=-1, epsilon=None):
     """Return x divided by its root mean square along an axis, times scale."""
     epsilon = config.epsilon() if epsilon is None else epsilon
     x = _float(x)
+    axis = tuple(axis) if isinstance(axis, (list, tuple)) else axis
     y = x * apply("rsqrt", apply("mean", apply("square", x), axis=axis, keepdims=True) + epsilon)
-    return y if scale is None else y * scale
+    return y if scale is None else y * _along_axes(scale, x, axis)
 
 
 def dot_product_attention(

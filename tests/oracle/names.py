@@ -161,12 +161,12 @@ EXCEPTIONS = {
     "layers": _reasons(
         (
             _LATER,
-            "ActivityRegularization AlphaDropout BatchNormalization CategoryEncoding Discretization Dot ELU "
-            "EinsumDense Embedding GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAvgPool1D "
-            "GlobalMaxPool1D GlobalMaxPooling1D GroupNormalization HashedCrossing Hashing IntegerLookup "
-            "LayerNormalization LeakyReLU Masking Normalization PReLU Pipeline RMSNormalization ReLU Rescaling "
-            "ReversibleEmbedding Softmax SpatialDropout1D SpectralNormalization StringLookup TimeDistributed "
-            "UnitNormalization Wrapper dot",
+            "CategoryEncoding Discretization Dot "
+            "EinsumDense Embedding GlobalAveragePooling1D GlobalAvgPool1D "
+            "GlobalMaxPool1D GlobalMaxPooling1D HashedCrossing Hashing IntegerLookup "
+            "Masking Normalization Pipeline Rescaling "
+            "ReversibleEmbedding SpectralNormalization StringLookup TimeDistributed "
+            "Wrapper dot",
         ),
         (
             "convolutions and pooling over space",

@@ -1,7 +1,7 @@
 """Concatenate: inputs side by side."""
 
 from fastfit import ops
-from fastfit.layers.merge import Merge, shape_list
+from fastfit.layers.merging.merge import Merge, shape_list
 from fastfit.layers.shapes import is_integer
 
 
