@@ -277,8 +277,14 @@ def _along_axes(v, x, axis):
     return apply("reshape", v, newshape=tuple(shape))
 
 
-def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, rms_scaling=False):
-    """Return x normalised over ``axis`` for each row, times gamma plus beta."""
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
+    """Return x normalised over ``axis`` for each row, times gamma plus beta.
+
+    ``rms_scaling=True`` (of Keras before 3.10) divides by the standard deviation alone: no mean is taken away.
+    """
+    rms_scaling = kwargs.pop("rms_scaling", False)
+    if kwargs:
+        raise TypeError(f"layer_normalization has no argument {sorted(kwargs)[0]!r}.")
     epsilon = config.epsilon() if epsilon is None else epsilon
     x = _float(x)
     axis = tuple(axis) if isinstance(axis, (list, tuple)) else axis

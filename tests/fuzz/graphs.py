@@ -219,7 +219,9 @@ def meanings(tensors, feeds, noise=None):
                 if noise is not None and value.dtype.kind == "f" and _rounds(node):
                     value = value * (1.0 + noise[1] * noise[0].uniform(-1.0, 1.0, value.shape))
                     if node.operation.name == "prod" and np.size(args[0]) > 256 * max(value.size, 1):
-                        value = value * np.nan  # whether factors overflow before others are 0 hangs on their order
+                        # Whether factors overflow before others are 0 hangs on their order. Not NaN alone: as bool that
+                        # is true in each draw.
+                        value = value * noise[0].choice((0.0, np.nan), value.shape)
                     if node.operation.name in DRIFTING and noise[1]:
                         value = value + noise[0].uniform(-1.0, 1.0) * _drift(node, args, value)
                     # as float32 rounds it: then what is equal there may be equal here; a zero may have either sign

@@ -1,0 +1,1 @@
+"""Layers that others are built from."""
